@@ -1,0 +1,69 @@
+#include "base/error.h"
+
+#include <array>
+#include <cstddef>
+
+namespace gatehouse {
+namespace {
+
+using enum Errc;
+using enum Severity;
+
+constexpr std::array kTable = {
+    ErrcInfo{malformed_request, "malformed_request", 400, info, "Malformed request"},
+    ErrcInfo{header_conflict, "header_conflict", 400, info, "Contradictory request headers"},
+    ErrcInfo{uri_too_long, "uri_too_long", 414, info, "Request target too long"},
+    ErrcInfo{head_too_large, "head_too_large", 431, info, "Request header fields too large"},
+    ErrcInfo{body_too_large, "body_too_large", 413, info, "Request body too large"},
+    ErrcInfo{version_not_supported, "version_not_supported", 505, info, "HTTP version not supported"},
+    ErrcInfo{bad_path, "bad_path", 400, info, "Request path not acceptable"},
+    ErrcInfo{client_timeout, "client_timeout", 408, info, "Request not completed in time"},
+    ErrcInfo{client_too_slow, "client_too_slow", 408, info, "Request below the minimum rate"},
+    ErrcInfo{client_closed, "client_closed", 0, info, "Client closed the connection"},
+    ErrcInfo{upgrade_not_available, "upgrade_not_available", 501, info, "Protocol upgrade not available"},
+    ErrcInfo{too_many_hops, "too_many_hops", 508, warning, "Loop detected"},
+    ErrcInfo{no_route, "no_route", 404, info, "No route"},
+    ErrcInfo{method_not_allowed, "method_not_allowed", 405, info, "Method not allowed"},
+    ErrcInfo{denied, "denied", 403, info, "Access denied"},
+    ErrcInfo{unauthorized, "unauthorized", 401, info, "Credentials required"},
+    ErrcInfo{saturated, "saturated", 503, warning, "Service saturated"},
+    ErrcInfo{shutting_down, "shutting_down", 503, info, "Gateway is shutting down"},
+    ErrcInfo{out_of_resources, "out_of_resources", 503, error, "Gateway out of resources"},
+    ErrcInfo{internal, "internal", 500, error, "Internal error"},
+    ErrcInfo{connect_refused, "connect_refused", 503, warning, "Service refused the connection"},
+    ErrcInfo{connect_timeout, "connect_timeout", 503, warning, "Service did not accept the connection in time"},
+    ErrcInfo{name_not_resolved, "name_not_resolved", 503, warning, "Service name not resolved"},
+    ErrcInfo{upstream_timeout, "upstream_timeout", 504, warning, "Service did not answer in time"},
+    ErrcInfo{deadline_exceeded, "deadline_exceeded", 504, warning, "Deadline exceeded"},
+    ErrcInfo{upstream_reset, "upstream_reset", 502, warning, "Service reset the connection"},
+    ErrcInfo{upstream_closed, "upstream_closed", 502, warning, "Service closed the connection"},
+    ErrcInfo{upstream_malformed, "upstream_malformed", 502, warning, "Service sent a malformed response"},
+    ErrcInfo{upstream_truncated, "upstream_truncated", 502, warning, "Service cut its response short"},
+    ErrcInfo{upstream_idle, "upstream_idle", 504, warning, "Service stopped sending"},
+    ErrcInfo{io_closed, "io_closed", 502, info, "Connection closed"},
+    ErrcInfo{io_reset, "io_reset", 502, info, "Connection reset"},
+    ErrcInfo{io_timeout, "io_timeout", 504, info, "Time-out"},
+    ErrcInfo{io_refused, "io_refused", 503, info, "Connection refused"},
+    ErrcInfo{io_unreachable, "io_unreachable", 503, info, "Destination unreachable"},
+    ErrcInfo{io_no_descriptors, "io_no_descriptors", 503, error, "Out of file descriptors"},
+    ErrcInfo{io_failed, "io_failed", 502, warning, "Input or output failed"},
+    ErrcInfo{cancelled, "cancelled", 0, debug, "Cancelled"},
+};
+
+static_assert(kTable.size() == static_cast<std::size_t>(last_));
+static_assert([] {
+  for (std::size_t i = 0; i < kTable.size(); ++i)
+    if (static_cast<std::size_t>(kTable[i].code) != i) return false;
+  return true;
+}());
+
+}  // namespace
+
+const ErrcInfo& errc_info(Errc code) noexcept {
+  auto i = static_cast<std::size_t>(code);
+  return kTable[i < kTable.size() ? i : static_cast<std::size_t>(internal)];
+}
+
+std::span<const ErrcInfo> errc_table() noexcept { return kTable; }
+
+}  // namespace gatehouse

@@ -1,0 +1,325 @@
+// The configuration as typed values: what the files say, with every default filled in and short forms expanded.
+//
+// Immutable once loaded; control owns it. Names are unique and keep the order of the files. See shared vocabulary
+// in docs/reference.md, which is generated from the same tables as the loader.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "config/diagnostic.h"
+
+namespace gatehouse::config {
+
+// Text that came from `$NAME`, `${NAME}` or `file:`. Prints as its source everywhere; `reveal` is the only way in.
+class Secret {
+ public:
+  Secret() = default;
+  Secret(std::string value, std::string source, bool secret)
+      : value_(std::move(value)), source_(std::move(source)), secret_(secret) {}
+  static Secret plain(std::string text) { return {text, text, false}; }
+
+  const std::string& reveal() const noexcept { return value_; }
+  const std::string& source() const noexcept { return source_; }  // what may be shown: the text as written
+  bool is_secret() const noexcept { return secret_; }
+  bool empty() const noexcept { return value_.empty(); }
+  friend bool operator==(const Secret&, const Secret&) = default;
+
+ private:
+  std::string value_;
+  std::string source_;
+  bool secret_ = false;
+};
+
+// Where the fields of one struct were written, by their position in its table; what is missing has its default.
+// A struct copied from `defaults` brings the places of `defaults` along.
+struct Written {
+  struct Entry {
+    std::uint16_t field = 0;  // index in the struct's table
+    std::uint16_t file = 0;   // index in Spec::files
+    std::uint32_t line = 0;
+    std::string source;  // shown instead of the value, which came from a substitution; else empty
+  };
+  std::vector<Entry> entries;
+  const Entry* find(std::size_t field) const noexcept;
+};
+
+// An address block. IPv4 is held as an IPv4-mapped IPv6 address, so one comparison serves both.
+struct Cidr {
+  std::array<std::uint8_t, 16> address{};
+  std::uint8_t bits = 128;  // of the 128
+  friend bool operator==(const Cidr&, const Cidr&) = default;
+};
+
+// ---- paths and hosts (rules 4 and 5) ------------------------------------------------------------------------
+
+struct PathSegment {
+  enum class Kind : std::uint8_t { literal, parameter };
+  Kind kind = Kind::literal;
+  std::string text;  // the literal, or the parameter's name
+  friend bool operator==(const PathSegment&, const PathSegment&) = default;
+};
+
+// `/a/:id/*`, or `~regex` over the whole path.
+struct PathPattern {
+  std::string text;                   // as written (a substitution as its source)
+  std::vector<PathSegment> segments;  // empty for a regex
+  bool below = false;                 // ends in `/*`: the path itself and all below it
+  bool trailing_slash = false;        // written with a final `/` (names that form exactly); never for `/` itself
+  std::string regex;                  // without the `~`; empty if the pattern is none
+  friend bool operator==(const PathPattern&, const PathPattern&) = default;
+};
+
+// `api.example.com`, `*.example.com`, or any.
+struct HostPattern {
+  std::string text;  // lower case, without port; for a wildcard the suffix with its leading dot; empty = any
+  bool wildcard = false;
+  friend bool operator==(const HostPattern&, const HostPattern&) = default;
+};
+
+// ---- conditions (rule 3) ------------------------------------------------------------------------------------
+
+struct Test {
+  enum class Kind : std::uint8_t { present, exact, prefix, regex, version, cidr };
+  enum class Compare : std::uint8_t { less, less_equal, equal, greater_equal, greater };
+  Kind kind = Kind::exact;
+  std::string text;  // exact, prefix: the text; regex: the expression; version: "5.2"
+  Compare compare = Compare::equal;
+  Cidr cidr;
+  friend bool operator==(const Test&, const Test&) = default;
+};
+
+struct ConditionKey {
+  enum class Kind : std::uint8_t { host, path, method, header, query, cookie, ip, listener, user, claim };
+  Kind kind = Kind::header;
+  std::string name;  // of header (lower case), query, cookie or claim
+  friend bool operator==(const ConditionKey&, const ConditionKey&) = default;
+};
+
+// One key of a `when`: true if any of the tests holds, or with `negate` if none does.
+struct Condition {
+  ConditionKey key;
+  bool negate = false;
+  std::vector<Test> any_of;
+  std::vector<HostPattern> hosts;  // for Kind::host instead of tests
+  std::vector<PathPattern> paths;  // for Kind::path instead of tests
+  Location at;
+  std::string text;  // `header.x-beta: "true"`, as written: what may be shown (a test may hold a secret)
+};
+
+using ConditionSet = std::vector<Condition>;  // all must hold
+using When = std::vector<ConditionSet>;       // any may hold; empty = always
+
+// ---- small values ---------------------------------------------------------------------------------------------
+
+struct HeaderOps {
+  struct Item {
+    std::string name;
+    Secret value;
+  };
+  std::vector<Item> set;
+  std::vector<Item> add;
+  std::vector<std::string> remove;
+  Written written{};
+  bool empty() const noexcept { return set.empty() && add.empty() && remove.empty(); }
+};
+
+struct HeadersSpec {
+  HeaderOps request;
+  HeaderOps response;
+  Written written{};
+};
+
+// `/y/*`, `/y/:id`; empty text = the path unchanged.
+struct Rewrite {
+  std::string text;
+  std::vector<PathSegment> segments;
+  bool below = false;
+  bool trailing_slash = false;
+  friend bool operator==(const Rewrite&, const Rewrite&) = default;
+};
+
+struct TimeoutsSpec {  // of a listener; against slow clients
+  Duration head{10s};
+  Duration body_idle{30s};
+  Duration keep_alive{75s};
+  Duration write_idle{30s};
+  std::uint64_t min_rate = 200;  // bytes per second; 0 = off
+  Written written{};
+};
+
+struct ListenerSpec {
+  std::string name;
+  Location at;
+  std::uint16_t port = 8080;
+  std::string bind = "0.0.0.0";
+  std::uint64_t max_body = 0;  // bytes; 0 = unlimited
+  std::uint64_t max_head = 32 * 1024;
+  bool half_close = false;
+  bool merge_slashes = true;
+  std::uint64_t max_connections = 0;  // 0 = from the descriptor limit
+  std::uint64_t per_address = 0;      // 0 = unlimited
+  std::vector<Cidr> trusted_proxies;
+  TimeoutsSpec timeouts;
+  Written written{};
+};
+
+// ---- services -------------------------------------------------------------------------------------------------
+
+enum class RetryOn : std::uint8_t { connect = 1, reset = 2, timeout = 4, status_502 = 8, status_503 = 16, status_504 = 32 };
+
+struct RetrySpec {
+  unsigned tries = 2;  // attempts in all
+  std::uint8_t on = static_cast<std::uint8_t>(RetryOn::connect) | static_cast<std::uint8_t>(RetryOn::reset) |
+                    static_cast<std::uint8_t>(RetryOn::status_503);
+  double budget = 0.20;  // of the live traffic of the last 10 s, plus 3 a second
+  Written written{};
+};
+
+struct HealthSpec {
+  std::string path = "/health";
+  Duration every{5s};
+  unsigned fall = 3;
+  unsigned rise = 2;
+  Written written{};
+};
+
+enum class Balance : std::uint8_t { p2c, least, round };
+
+// One URL of a service: where to connect and what goes before the path.
+struct UrlSpec {
+  std::string text;  // as written (a substitution as its source)
+  std::string host;  // name, or address without brackets; empty for a unix socket
+  std::uint16_t port = 80;
+  std::string unix_path;  // of `unix:/path`
+  Location at;
+  bool secret = false;  // came from a substitution: show `text` (its source), never the host
+};
+
+// A named set of endpoints. A service without `versions` has one, whose name is empty.
+struct VersionSpec {
+  std::string name;
+  std::vector<UrlSpec> urls;
+  Location at;
+};
+
+struct CanarySpec {
+  std::string to;        // name of the version
+  double percent = 0.0;  // 0..100
+  Written written{};
+};
+
+struct ServiceSpec {
+  std::string name;
+  Location at;
+  std::vector<VersionSpec> versions;  // the first is the stable one
+  std::optional<PathPattern> path;    // of the base route; nullopt = `path: none`
+  bool path_given = false;
+  Rewrite rewrite;   // for its routes that have none of their own
+  std::string host;  // sent to the service instead of the client's; empty = the client's
+  HeadersSpec headers;
+  Duration timeout{10s};
+  Duration connect_timeout{500ms};
+  std::optional<Duration> deadline{30s};  // nullopt = off
+  Duration idle{60s};
+  Duration body_idle{5min};
+  Duration stream_idle{1h};
+  RetrySpec retry;
+  std::optional<HealthSpec> health;
+  Balance balance = Balance::p2c;
+  std::vector<Cidr> allow;
+  std::vector<Cidr> deny;
+  std::vector<std::string> only;  // listeners; empty = all
+  bool encoded_slash_keep = false;
+  std::uint64_t max_in_flight = 0;  // 0 = no limit
+  std::optional<CanarySpec> canary;
+  Written written{};
+};
+
+// ---- routes ---------------------------------------------------------------------------------------------------
+
+struct Target {  // `payments`, `payments.v2`
+  std::string service;
+  std::string version;   // empty = the service as a whole (its canary decides)
+  double percent = 100;  // weight; those of one route sum to 100
+  Location at;
+};
+
+struct RedirectSpec {
+  std::string to;  // URL or path; `:id` and a final `*` may be used as in `rewrite`
+  std::uint16_t status = 308;
+  Written written{};
+};
+
+struct ReplySpec {
+  std::uint16_t status = 200;
+  std::vector<HeaderOps::Item> headers;
+  Secret body;
+  Written written{};
+};
+
+struct RouteSpec {
+  std::string name;  // given, or made from what it matches ("/payments/* to payments.v2"); unique
+  Location at;
+  std::vector<PathPattern> paths;     // empty = any path
+  std::vector<HostPattern> hosts;     // empty = any host
+  std::vector<std::string> methods;   // empty = any
+  When when;
+  std::vector<Target> to;  // exactly one of `to`, `redirect`, `reply`
+  std::optional<RedirectSpec> redirect;
+  std::optional<ReplySpec> reply;
+  std::optional<Rewrite> rewrite;
+  std::int64_t priority = 0;
+  std::optional<Duration> timeout;
+  HeadersSpec headers;
+  bool base = false;  // a service's own route (rule 6)
+  Written written{};
+};
+
+// ---- the rest -------------------------------------------------------------------------------------------------
+
+struct LogSpec {
+  std::string to = "stdout";        // or a path
+  std::vector<std::string> fields;  // empty = the default set
+  double sample = 1.0;              // 0..1
+  std::vector<std::string> keep;    // `errors`, `slow`: never sampled away
+  std::string format = "json";
+  Written written{};
+};
+
+struct AdminSpec {
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 9900;
+  Secret token;  // empty = a random one in the state folder
+  struct Named {
+    std::string name;
+    Secret token;
+  };
+  std::vector<Named> tokens;
+  std::vector<std::string> hosts;
+  bool enabled = true;
+  Location at;
+  Written written{};
+};
+
+struct Spec {
+  unsigned workers = 0;  // 0 = one a core
+  std::string state;     // folder; resolved
+  std::vector<ListenerSpec> listeners;
+  std::vector<ServiceSpec> services;
+  std::vector<RouteSpec> routes;  // as written, then the base routes of rule 6
+  LogSpec log;
+  Duration drain{30s};
+  Duration ready_grace{0s};
+  AdminSpec admin;
+  std::vector<std::string> files;  // every file read, the main one first; what control watches
+  Written written{};
+};
+
+}  // namespace gatehouse::config

@@ -1,0 +1,181 @@
+// The seam of input and output: byte streams, completion-shaped.
+//
+// `recv` yields bytes in a block that the loop owned; `send` takes ownership of slices: no caller's buffer is ever
+// lent to the kernel, so readiness (epoll), completions (io_uring), TLS and the simulation all fit below it.
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <memory>
+
+#include "base/block.h"
+#include "base/error.h"
+#include "net/address.h"
+#include "net/loop.h"
+
+namespace gatehouse::net {
+
+// Up to kMax slices to be sent as one.
+class SliceList {
+ public:
+  static constexpr std::size_t kMax = 8;
+  bool full() const noexcept { return count_ == kMax; }
+  bool empty() const noexcept { return count_ == 0; }
+  std::size_t count() const noexcept { return count_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+  void add(Slice s) noexcept {
+    assert(!full());
+    bytes_ += s.size();
+    if (!s.empty()) slices_[count_++] = std::move(s);
+  }
+  Slice& operator[](std::size_t i) noexcept { return slices_[i]; }
+  const Slice& operator[](std::size_t i) const noexcept { return slices_[i]; }
+  // Drops the first n bytes, which have been sent.
+  void consume(std::size_t n) noexcept;
+  void clear() noexcept { consume(bytes_); }
+
+ private:
+  std::array<Slice, kMax> slices_;
+  std::uint32_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// Operations under way. Owned by the awaitable; the stream holds a pointer until it completes or is cancelled.
+struct RecvOp {
+  std::size_t size_hint = BlockPool::kSmall;  // capacity of the block to read into
+  Result<Slice> result{Slice{}};
+  std::coroutine_handle<> waiter;
+};
+struct SendOp {
+  SliceList data;
+  Result<void> result{};
+  std::coroutine_handle<> waiter;
+  Timer* progress_timer = nullptr;  // re-armed whenever bytes move
+  Duration progress_limit{};
+};
+// Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's stack.
+struct CloseOp {
+  void (*hook)(void*) noexcept = nullptr;
+  void* argument = nullptr;
+  bool on_fin = true;
+};
+
+// Thread: its loop. At most one recv, one send and one watch at a time. Destroying the stream closes it; nothing may
+// be waiting on it then.
+class Stream {
+ public:
+  explicit Stream(Loop& loop) noexcept : loop_(loop) {}
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
+
+  Loop& loop() const noexcept { return loop_; }
+
+  class RecvAwaitable;
+  class SendAwaitable;
+  // Bytes as they come; an empty slice is the peer's orderly end. Errc::io_timeout at `deadline`, io_reset.
+  [[nodiscard]] RecvAwaitable recv(std::size_t size_hint, Time deadline) noexcept;
+  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`. A send
+  // that failed or was cancelled leaves the stream good for closing only.
+  [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit) noexcept;
+
+  // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this state is of
+  // no use. Costs no system call.
+  virtual bool stale() const noexcept = 0;
+  // True if the peer's FIN or a reset is known (without having read up to it).
+  virtual bool peer_closed() const noexcept = 0;
+  virtual void shutdown_send() noexcept = 0;  // our FIN
+  virtual void reset_on_close() noexcept = 0; // a RST instead of a FIN when destroyed
+  virtual const SocketAddress& peer() const noexcept = 0;
+
+  // The seam proper. `start_*` returns true if the operation completed at once; else it completes by resuming
+  // `waiter` from the loop's stack.
+  virtual bool start_recv(RecvOp& op) noexcept = 0;
+  virtual void cancel_recv() noexcept = 0;
+  virtual bool start_send(SendOp& op) noexcept = 0;
+  virtual void cancel_send() noexcept = 0;
+  virtual void watch_close(CloseOp& op) noexcept = 0;  // op.hook is not called from inside this; see peer_closed
+  virtual void unwatch_close() noexcept = 0;
+
+ private:
+  Loop& loop_;
+};
+
+using StreamPtr = std::unique_ptr<Stream>;
+
+class Stream::RecvAwaitable {
+ public:
+  RecvAwaitable(Stream& stream, std::size_t hint, Time deadline) noexcept
+      : stream_(stream), timer_(&expired, this), deadline_(deadline) {
+    op_.size_hint = hint;
+  }
+  RecvAwaitable(const RecvAwaitable&) = delete;
+  ~RecvAwaitable() {
+    if (op_.waiter) stream_.cancel_recv();
+  }
+  bool await_ready() noexcept { return stream_.start_recv(op_); }
+  void await_suspend(std::coroutine_handle<> h) noexcept {
+    op_.waiter = h;
+    if (deadline_ != kNever) stream_.loop().set_timer(timer_, deadline_);
+  }
+  Result<Slice> await_resume() noexcept {
+    op_.waiter = nullptr;
+    return std::move(op_.result);
+  }
+
+ private:
+  static void expired(void* self) noexcept {
+    auto* a = static_cast<RecvAwaitable*>(self);
+    a->stream_.cancel_recv();
+    a->op_.result = fail(Errc::io_timeout);
+    a->op_.waiter.resume();
+  }
+  Stream& stream_;
+  RecvOp op_;
+  Timer timer_;
+  Time deadline_;
+};
+
+class Stream::SendAwaitable {
+ public:
+  SendAwaitable(Stream& stream, SliceList data, Duration limit) noexcept
+      : stream_(stream), timer_(&expired, this) {
+    op_.data = std::move(data);
+    op_.progress_limit = limit;
+  }
+  SendAwaitable(const SendAwaitable&) = delete;
+  ~SendAwaitable() {
+    if (op_.waiter) stream_.cancel_send();
+  }
+  bool await_ready() noexcept { return stream_.start_send(op_); }
+  void await_suspend(std::coroutine_handle<> h) noexcept {
+    op_.waiter = h;
+    op_.progress_timer = &timer_;
+    stream_.loop().set_timer(timer_, after(stream_.loop().now(), op_.progress_limit));
+  }
+  Result<void> await_resume() noexcept {
+    op_.waiter = nullptr;
+    return op_.result;
+  }
+
+ private:
+  static void expired(void* self) noexcept {
+    auto* a = static_cast<SendAwaitable*>(self);
+    a->stream_.cancel_send();
+    a->op_.result = fail(Errc::io_timeout);
+    a->op_.waiter.resume();
+  }
+  Stream& stream_;
+  SendOp op_;
+  Timer timer_;
+};
+
+inline Stream::RecvAwaitable Stream::recv(std::size_t size_hint, Time deadline) noexcept {
+  return {*this, size_hint, deadline};
+}
+inline Stream::SendAwaitable Stream::send(SliceList data, Duration progress_limit) noexcept {
+  return {*this, std::move(data), progress_limit};
+}
+
+}  // namespace gatehouse::net
