@@ -68,6 +68,12 @@ class Loop {
   void post(Mail mail);   // any thread: runs on this loop's thread, in order
   void woken() noexcept;  // for pollers: waiting is over; reads the clock
 
+  // For a scheduler that is not the loop's own thread of control (the simulation).
+  Time next_timer() const noexcept { return timers_.next(); }  // no timer fires before it; kNever: none is set
+  bool has_work() const noexcept {                              // a turn would not wait
+    return !ready_.empty() || !doomed_.empty() || has_mail_.load(std::memory_order_acquire);
+  }
+
   Duration longest_turn() noexcept { return std::exchange(longest_turn_, Duration::zero()); }
 
  private:
