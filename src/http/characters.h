@@ -7,11 +7,11 @@
 namespace gatehouse::http {
 
 enum CharacterClass : std::uint8_t {
-  kToken = 1,       // tchar, RFC 9110 section 5.6.2
-  kValue = 2,       // field-vchar, SP, HTAB: all but controls
-  kTarget = 4,      // visible ASCII without '#': what a request target may be made of
-  kHost = 8,        // unreserved / sub-delims, RFC 3986 section 3.2.2
-  kUnreserved = 16, // RFC 3986 section 2.3
+  kToken = 1,        // tchar, RFC 9110 section 5.6.2
+  kValue = 2,        // field-vchar, SP, HTAB: all but controls
+  kTarget = 4,       // visible ASCII without '#': what a request target may be made of
+  kHost = 8,         // unreserved / sub-delims, RFC 3986 section 3.2.2
+  kUnreserved = 16,  // RFC 3986 section 2.3
   kHex = 32,
   kAlnum = 64,
 };

@@ -1,4 +1,5 @@
-// The field lines of a head, read line by line: what requests, responses and trailers share (RFC 9112 section 5).
+// The field lines of a head, read line by line: what requests, responses and trailers share (RFC 9112 section
+// 5).
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,8 @@ struct H1Fault {
 
 enum class FieldStep : std::uint8_t { more, done, fault };
 
-// What the fields said about the message as a whole. Places in the table instead of views: the buffer may move while a
-// head arrives.
+// What the fields said about the message as a whole. Places in the table instead of views: the buffer may
+// move while a head arrives.
 struct H1Facts {
   static constexpr std::uint16_t kNone = 0xffff;
   std::uint16_t host = kNone;
@@ -31,7 +32,9 @@ struct H1Facts {
   std::uint16_t keep_alive_timeout = 0;  // seconds, saturating
   std::uint8_t content_lengths = 0;      // saturating
   std::uint8_t transfer_encodings = 0;
-  bool says_close = false;  // options of Connection
+  bool two_hosts = false;
+  bool two_content_types = false;  // and they differ
+  bool says_close = false;         // options of Connection
   bool says_keep_alive = false;
   bool says_upgrade = false;
   bool says_continue = false;  // Expect: 100-continue
@@ -39,10 +42,11 @@ struct H1Facts {
   FramingFacts framing(const HeaderTable& headers) const noexcept;
 };
 
-// Reads the field lines in [p, end) into `headers`, up to and including the empty line. On return `p` is the first byte
-// not used: the begin of the line that is not complete yet (more), or what follows the head (done).
-FieldStep read_fields(const char*& p, const char* end, std::size_t max_fields, HeaderTable& headers, H1Facts& facts,
-                      H1Fault& fault);
+// Reads the field lines in [p, end) into `headers`, up to and including the empty line. On return `p` is the
+// first byte not used: the begin of the line that is not complete yet (more), or what follows the head
+// (done).
+FieldStep read_fields(const char*& p, const char* end, std::size_t max_fields, HeaderTable& headers,
+                      H1Facts& facts, H1Fault& fault);
 
 // The moving of a half-read head to another buffer: views into the old bytes become views into the new ones.
 struct Relocation {

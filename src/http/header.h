@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <cstdint>
 #include <string_view>
 
 #include "base/arena.h"
@@ -66,10 +65,10 @@ enum class HeaderId : std::uint8_t {
 
 // What a proxy does with a name; bits.
 enum HeaderPolicy : std::uint8_t {
-  kHopByHop = 1,         // never forwarded (RFC 9110 section 7.6.1)
-  kFraming = 2,          // the codec writes it itself
-  kSetByGateway = 4,     // what a client sends under this name, in any spelling, is removed from requests
-  kForwarding = 8,       // believed from trusted proxies only
+  kHopByHop = 1,          // never forwarded (RFC 9110 section 7.6.1)
+  kFraming = 2,           // the codec writes it itself
+  kSetByGateway = 4,      // what a client sends under this name, in any spelling, is removed from requests
+  kForwarding = 8,        // believed from trusted proxies only
   kNotInConnection = 16,  // `Connection` naming it is a 400
   kNotInTrailers = 32,
 };
@@ -80,23 +79,24 @@ struct HeaderInfo {
   std::uint8_t policy;
 };
 
-// Case-insensitive; `other` for what is not in the table. No allocation; cost independent of the table's size.
+// Case-insensitive; `other` for what is not in the table. No allocation; cost independent of the table's
+// size.
 HeaderId header_id(std::string_view name) noexcept;
 const HeaderInfo& header_info(HeaderId id) noexcept;
 
 // ASCII case-insensitive equality.
 bool iequals(std::string_view a, std::string_view b) noexcept;
 
-// Could a service fold the name `received` to `canonical`? CGI and its descendants turn every character that is not a
-// letter or a digit into '_', so `X_Forwarded.For` reaches a program under the same name as `X-Forwarded-For`.
-// Case-insensitive, each non-alphanumeric character is like any other.
+// Could a service fold the name `received` to `canonical`? CGI and its descendants turn every character that
+// is not a letter or a digit into '_', so `X_Forwarded.For` reaches a program under the same name as
+// `X-Forwarded-For`. Case-insensitive, each non-alphanumeric character is like any other.
 bool folds_to(std::string_view received, std::string_view canonical) noexcept;
-// The same question asked of the whole table at once: the id of the known name that `received` may be folded to.
-// Equal to header_id for names of letters, digits and '-'.
+// The same question asked of the whole table at once: the id of the known name that `received` may be folded
+// to. Equal to header_id for names of letters, digits and '-'.
 HeaderId folded_id(std::string_view received) noexcept;
 
-// Calls `each(item)` for every non-empty item of a comma-separated list, without surrounding whitespace (RFC 9110
-// section 5.6.1). For lists of tokens: a quoted comma is not understood.
+// Calls `each(item)` for every non-empty item of a comma-separated list, without surrounding whitespace (RFC
+// 9110 section 5.6.1). For lists of tokens: a quoted comma is not understood.
 template <class F>
 void for_each_list_item(std::string_view list, F each) {
   while (!list.empty()) {
@@ -133,9 +133,9 @@ class HeaderTable {
   void add(HeaderId id, std::string_view value) { add(Header{header_info(id).name, value, id}); }
   void add(std::string_view name, std::string_view value) { add(Header{name, value, header_id(name)}); }
 
-  const Header* find(HeaderId id) const noexcept;           // first, or nullptr; not for `other`
+  const Header* find(HeaderId id) const noexcept;            // first, or nullptr; not for `other`
   const Header* find(std::string_view name) const noexcept;  // first, or nullptr
-  std::string_view value(HeaderId id) const noexcept {      // empty if absent
+  std::string_view value(HeaderId id) const noexcept {       // empty if absent
     const Header* h = find(id);
     return h ? h->value : std::string_view{};
   }
@@ -144,7 +144,7 @@ class HeaderTable {
   // Removes all of that name; keeps the order of the rest. Returns how many.
   std::size_t remove(HeaderId id) noexcept;
   std::size_t remove(std::string_view name) noexcept;
-  void set(HeaderId id, std::string_view value);          // remove, then add
+  void set(HeaderId id, std::string_view value);  // remove, then add
   void set(std::string_view name, std::string_view value);
   template <class Predicate>
   std::size_t remove_if(Predicate p) noexcept {
@@ -166,8 +166,8 @@ class HeaderTable {
   std::uint64_t seen_ = 0;  // bit per id that was ever added: a fast "no"
 };
 
-// Removes what belongs to one connection only: the hop-by-hop fields and every field that `Connection` names (RFC 9110
-// section 7.6.1). The readers have refused a Connection that names what it must not.
+// Removes what belongs to one connection only: the hop-by-hop fields and every field that `Connection` names
+// (RFC 9110 section 7.6.1). The readers have refused a Connection that names what it must not.
 void remove_hop_by_hop(HeaderTable& headers) noexcept;
 
 }  // namespace gatehouse::http

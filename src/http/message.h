@@ -19,13 +19,13 @@ struct RequestHead {
   explicit RequestHead(Arena& arena) noexcept : headers(arena) {}
   Method method = Method::get;
   Version version = Version::http11;
-  bool asterisk = false;               // `OPTIONS *`
+  bool asterisk = false;  // `OPTIONS *`
   std::string_view method_text = "GET";
-  std::string_view scheme = "http";    // how the client reached us
-  std::string_view host;               // from the target or Host, as received, with port; may be empty (HTTP/1.0)
-  std::string_view path = "/";         // normalised (rule 4); begins with '/'
-  std::string_view query;              // with its '?', or empty
-  std::string_view target;             // as received, for logs and diagnosis only
+  std::string_view scheme = "http";  // how the client reached us
+  std::string_view host;        // from the target or Host, as received, with port; may be empty (HTTP/1.0)
+  std::string_view path = "/";  // normalised (rule 4); begins with '/'
+  std::string_view query;       // with its '?', or empty
+  std::string_view target;      // as received, for logs and diagnosis only
   HeaderTable headers;
 };
 

@@ -1,4 +1,5 @@
-// Paths, normalised once before anything looks at them (configuration rule 4), and the splitting of targets. Pure.
+// Paths, normalised once before anything looks at them (configuration rule 4), and the splitting of targets.
+// Pure.
 #pragma once
 
 #include <string_view>
@@ -13,14 +14,17 @@ struct PathOptions {
 };
 
 struct NormalPath {
-  std::string_view path;       // what is matched and what is sent; a view of the input when nothing had to change
-  bool encoded_slash = false;  // holds %2F (upper-cased), opaque; allowed only where the chosen service says so
+  std::string_view path;  // what is matched and what is sent; a view of the input when nothing had to change
+  bool encoded_slash =
+      false;  // holds %2F (upper-cased), opaque; allowed only where the chosen service says so
 };
 
-// `raw`: the path of a target, without query. Dot segments are resolved, runs of '/' merged (if asked), %-encoded
-// unreserved characters decoded, other escapes upper-cased. Errc::bad_path for '\', controls, non-ASCII raw bytes that
-// RFC 3986 does not allow are kept as they are (bytes >= 0x80 are %-encoded); %00, %5C, broken escapes, `..;x` and
-// `.;x` segments, `..` above the root, a dot segment beside an encoded slash.
+// `raw`: the path of a target, without query. Dot segments are resolved, runs of '/' merged (if asked),
+// %-encoded unreserved characters decoded, other escapes upper-cased, bytes >= 0x80 %-encoded; ASCII that RFC
+// 3986 does not allow
+// (`|`, `"`, `{`) stays as it is. The result is its own normal form.
+// Errc::bad_path for '\', spaces and controls, plain or encoded (%00, %0A, %5C), for broken escapes, `..;x`
+// and `.;x` segments, `..` above the root, and for a dot segment in a path that also has an encoded slash.
 Result<NormalPath> normalise_path(std::string_view raw, const PathOptions& options, Arena& arena);
 
 // For matching: a segment without its parameters ("admin;x" -> "admin").

@@ -1,5 +1,5 @@
-// Where a run of characters ends: the inner loops of the readers. SSE2 where the compiler has it, otherwise eight bytes
-// at a time in plain C++; both are always compiled on x86-64 and tested against each other.
+// Where a run of characters ends: the inner loops of the readers. SSE2 where the compiler has it, otherwise
+// eight bytes at a time in plain C++; both are always compiled on x86-64 and tested against each other.
 #pragma once
 
 #include <bit>
@@ -25,12 +25,14 @@ namespace portable {
 constexpr std::uint64_t kOnes = 0x0101010101010101;
 constexpr std::uint64_t kHighs = 0x8080808080808080;
 
-// High bit of each byte that is below `limit` (1..128); bytes >= 0x80 are not. Exact up to and including the first hit: a
-// borrow can only mark bytes behind one that is marked rightly.
+// High bit of each byte that is below `limit` (1..128); bytes >= 0x80 are not. Exact up to and including the
+// first hit: a borrow can only mark bytes behind one that is marked rightly.
 constexpr std::uint64_t below(std::uint64_t word, unsigned limit) noexcept {
   return (word - kOnes * limit) & ~word & kHighs;
 }
-constexpr std::uint64_t equal(std::uint64_t word, unsigned char c) noexcept { return below(word ^ (kOnes * c), 1); }
+constexpr std::uint64_t equal(std::uint64_t word, unsigned char c) noexcept {
+  return below(word ^ (kOnes * c), 1);
+}
 
 inline std::uint64_t load(const char* p) noexcept {
   std::uint64_t w;
@@ -91,7 +93,8 @@ inline const char* end_of_target(const char* p, const char* end) noexcept {
     const __m128i v = load(p);
     const __m128i visible = _mm_cmpgt_epi8(v, _mm_set1_epi8(0x20));  // signed: bytes >= 0x80 are not
     const __m128i not_target = _mm_or_si128(equal(v, 0x7f), equal(v, '#'));
-    if (unsigned go = mask(_mm_andnot_si128(not_target, visible)); go != 0xffff) return p + std::countr_one(go);
+    if (unsigned go = mask(_mm_andnot_si128(not_target, visible)); go != 0xffff)
+      return p + std::countr_one(go);
   }
   return skip(p, end, kTarget);
 }
@@ -100,7 +103,8 @@ inline const char* end_of_target(const char* p, const char* end) noexcept {
 inline const char* end_of_token(const char* p, const char* end) noexcept {
   for (; end - p >= 16; p += 16) {
     const __m128i v = load(p);
-    const __m128i letter = at_most(_mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a')), 25);
+    const __m128i letter =
+        at_most(_mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a')), 25);
     const __m128i digit = at_most(_mm_sub_epi8(v, _mm_set1_epi8('0')), 9);
     const unsigned plain = mask(_mm_or_si128(_mm_or_si128(letter, digit), equal(v, '-')));
     if (plain != 0xffff) {
