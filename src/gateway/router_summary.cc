@@ -1,0 +1,103 @@
+// What each listener opens: the end of `gatehouse check` (configuration rule 6).
+#include <algorithm>
+
+#include "gateway/router.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+std::string joined(const std::vector<std::string>& parts, const char* separator, const char* none) {
+  if (parts.empty()) return none;
+  std::string text = parts.front();
+  for (std::size_t i = 1; i < parts.size(); ++i) text += separator + parts[i];
+  return text;
+}
+
+std::string percent_text(double percent) {
+  std::string text = std::to_string(percent);
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text + '%';
+}
+
+std::string target_text(const config::RouteSpec& route) {
+  if (route.redirect) return "redirect to " + route.redirect->to;
+  if (route.reply) return "reply " + std::to_string(route.reply->status);
+  std::vector<std::string> parts;
+  for (const config::Target& t : route.to) {
+    std::string name = t.version.empty() ? t.service : t.service + '.' + t.version;
+    parts.push_back(route.to.size() > 1 ? name + ' ' + percent_text(t.percent) : name);
+  }
+  return joined(parts, ", ", "nothing");
+}
+
+// Whether a map of `when` can hold on the listener, whatever the request.
+bool possible_on(const config::ConditionSet& set, const std::string& listener) {
+  return std::ranges::all_of(set, [&](const config::Condition& c) {
+    if (c.key.kind != config::ConditionKey::Kind::listener) return true;
+    bool any = std::ranges::any_of(c.any_of, [&](const config::Test& t) {
+      switch (t.kind) {
+        case config::Test::Kind::present: return true;
+        case config::Test::Kind::exact: return t.text == listener;
+        case config::Test::Kind::prefix: return listener.starts_with(t.text);
+        default: return !c.negate;  // not decided here: shown rather than left out
+      }
+    });
+    return any != c.negate;
+  });
+}
+
+std::string when_text(const config::RouteSpec& route, const std::string& listener) {
+  std::vector<std::string> maps;
+  for (const config::ConditionSet& set : route.when) {
+    if (!possible_on(set, listener)) continue;
+    std::vector<std::string> keys;
+    for (const config::Condition& c : set)
+      if (c.key.kind != config::ConditionKey::Kind::listener) keys.push_back(condition_text(c));
+    if (keys.empty()) return {};
+    maps.push_back(joined(keys, " and ", ""));
+  }
+  return joined(maps, " or ", "");
+}
+
+bool open_on(const config::Spec& spec, const config::RouteSpec& route, const std::string& listener) {
+  if (!route.when.empty() &&
+      std::ranges::none_of(route.when, [&](const auto& set) { return possible_on(set, listener); }))
+    return false;
+  if (route.to.empty()) return true;
+  return std::ranges::any_of(route.to, [&](const config::Target& t) {
+    auto service = std::ranges::find(spec.services, t.service, &config::ServiceSpec::name);
+    return service == spec.services.end() || service->only.empty() ||
+           std::ranges::find(service->only, listener) != service->only.end();
+  });
+}
+
+}  // namespace
+
+std::vector<OpenRoute> open_routes(const config::Spec& spec) {
+  std::vector<OpenRoute> rows;
+  for (const config::ListenerSpec& listener : spec.listeners) {
+    for (std::uint32_t i = 0; i < spec.routes.size(); ++i) {
+      const config::RouteSpec& route = spec.routes[i];
+      if (!open_on(spec, route, listener.name)) continue;
+      OpenRoute row{listener.name,
+                    "*",
+                    "/*",
+                    joined(route.methods, ", ", "*"),
+                    target_text(route),
+                    when_text(route, listener.name),
+                    i};
+      for (std::size_t h = 0; h < std::max<std::size_t>(route.hosts.size(), 1); ++h) {
+        if (!route.hosts.empty()) row.host = (route.hosts[h].wildcard ? "*" : "") + route.hosts[h].text;
+        if (row.host.empty()) row.host = "*";
+        for (std::size_t p = 0; p < std::max<std::size_t>(route.paths.size(), 1); ++p) {
+          if (!route.paths.empty()) row.path = route.paths[p].text;
+          rows.push_back(row);
+        }
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace gatehouse::gateway
