@@ -67,6 +67,30 @@ template <class A, class B>
   return {std::move(a), std::move(b)};
 }
 
+// `co_await either(a, b)`: resumes when one of two tasks has ended; both stay with their owner and the other goes on.
+template <class A, class B>
+class Either {
+ public:
+  Either(Task<A>& a, Task<B>& b) noexcept : a_(a), b_(b) {}
+  bool await_ready() const noexcept { return a_.done() || b_.done(); }
+  void await_suspend(std::coroutine_handle<> parent) noexcept {
+    a_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+    b_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+  }
+  void await_resume() noexcept {
+    a_.clear_done();
+    b_.clear_done();
+  }
+
+ private:
+  Task<A>& a_;
+  Task<B>& b_;
+};
+template <class A, class B>
+[[nodiscard]] Either<A, B> either(Task<A>& a, Task<B>& b) noexcept {
+  return {a, b};
+}
+
 // `co_await with_deadline(loop, t, task)`: nullopt if the time came first; the task is cancelled then.
 template <class T>
 class WithDeadline {

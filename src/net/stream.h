@@ -51,6 +51,7 @@ struct SendOp {
   SliceList data;
   Result<void> result{};
   std::coroutine_handle<> waiter;
+  bool moved = false;                 // the kernel has taken at least one byte
   Timer* progress_timer = nullptr;  // re-armed whenever bytes move
   Duration progress_limit{};
 };
@@ -76,8 +77,8 @@ class Stream {
   class SendAwaitable;
   // Bytes as they come; an empty slice is the peer's orderly end. Errc::io_timeout at `deadline`, io_reset.
   [[nodiscard]] RecvAwaitable recv(std::size_t size_hint, Time deadline) noexcept;
-  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`. A send
-  // that failed or was cancelled leaves the stream good for closing only.
+  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`; io_reset,
+  // with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the stream good for closing only.
   [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit) noexcept;
 
   // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this state is of
@@ -86,6 +87,10 @@ class Stream {
   // True if the peer's FIN or a reset is known (without having read up to it).
   virtual bool peer_closed() const noexcept = 0;
   virtual void shutdown_send() noexcept = 0;  // our FIN
+  // Ends both directions now; a recv under way completes with the end or a reset.
+  virtual void abort() noexcept { shutdown_send(); }
+  // Asks the kernel whether the peer has closed or sent anything, where `stale` (what events have told) is not enough.
+  virtual bool probe_stale() noexcept { return stale(); }
   virtual void reset_on_close() noexcept = 0; // a RST instead of a FIN when destroyed
   virtual const SocketAddress& peer() const noexcept = 0;
 
@@ -103,6 +108,9 @@ class Stream {
 };
 
 using StreamPtr = std::unique_ptr<Stream>;
+
+// `a` followed by `b` in one piece; in place where a's block has room and no other owner.
+Slice joined(BlockPool& blocks, Slice a, const Slice& b);
 
 class Stream::RecvAwaitable {
  public:

@@ -48,7 +48,7 @@ template <class T>
 struct Promise : PromiseBase {
   std::optional<T> value;
   Task<T> get_return_object() noexcept;
-  template <class U>
+  template <class U = T>
   void return_value(U&& v) {
     value.emplace(std::forward<U>(v));
   }
@@ -82,7 +82,7 @@ class [[nodiscard]] Task {
   }
   ~Task() { cancel(); }
 
-  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
   bool done() const noexcept { return handle_.done(); }
   void cancel() noexcept {
     if (auto h = std::exchange(handle_, nullptr)) h.destroy();
@@ -98,6 +98,8 @@ class [[nodiscard]] Task {
     handle_.promise().done_hook = hook;
     handle_.promise().done_argument = argument;
   }
+
+  void clear_done() noexcept { handle_.promise().done_hook = nullptr; }
 
   auto operator co_await() && noexcept {
     struct Awaiter {

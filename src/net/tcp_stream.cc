@@ -45,6 +45,15 @@ int SocketStream::take_error() noexcept {
 
 void SocketStream::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }
 
+void SocketStream::abort() noexcept { ::shutdown(fd_, SHUT_RDWR); }
+
+bool SocketStream::probe_stale() noexcept {
+  if (stale()) return true;
+  char byte = 0;
+  ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n >= 0 || !would_block(errno);
+}
+
 void SocketStream::reset_on_close() noexcept {
   linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -85,6 +94,7 @@ bool SocketStream::try_send(SendOp& op) noexcept {
     if (n >= 0) {
       bool all = static_cast<std::size_t>(n) == op.data.bytes();
       op.data.consume(static_cast<std::size_t>(n));
+      op.moved = true;
       if (!all) {  // a short write has filled the socket
         writable_ = false;
         return false;
@@ -96,7 +106,7 @@ bool SocketStream::try_send(SendOp& op) noexcept {
       writable_ = false;
       return false;
     }
-    op.result = fail(Errc::io_reset);
+    op.result = fail(Errc::io_reset, {}, Origin::gateway, op.moved ? Retry::never : Retry::safe);
     op.data.clear();
     return true;
   }

@@ -20,6 +20,8 @@ class SocketStream final : public Stream, private EpollHandler {
   bool stale() const noexcept override { return readable_ || hung_up_; }
   bool peer_closed() const noexcept override { return hung_up_; }
   void shutdown_send() noexcept override;
+  void abort() noexcept override;
+  bool probe_stale() noexcept override;
   void reset_on_close() noexcept override;
   const SocketAddress& peer() const noexcept override { return peer_; }
 

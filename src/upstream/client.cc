@@ -1,0 +1,238 @@
+#include "upstream/client.h"
+
+#include "net/join.h"
+
+namespace gatehouse::upstream {
+namespace {
+
+constexpr Duration kSweepEvery = 1s;
+constexpr std::uint64_t kCountBatch = 32;
+
+void bump(std::atomic<std::uint64_t>& counter, std::int64_t by = 1) noexcept {  // one writer: no locked instruction
+  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
+}
+
+Error connect_error(const Error& e) noexcept {
+  switch (e.code) {
+    case Errc::io_timeout:
+      return {Errc::connect_timeout, Origin::upstream, Retry::safe, "the connection was not accepted in time"};
+    case Errc::io_no_descriptors: return {Errc::out_of_resources, Origin::gateway, Retry::never, e.detail};
+    default: return {Errc::connect_refused, Origin::upstream, Retry::safe, e.detail};
+  }
+}
+
+}  // namespace
+
+LocalEndpoint::~LocalEndpoint() {
+  while (UpstreamConnection* c = idle.pop_front()) delete c;
+}
+
+void Lease::give_back_connection(Time expires) && {
+  if (connection_->stream->stale()) return;  // closed, or it said more than it was asked
+  connection_->expires = expires;
+  connection_->reused = true;
+  endpoint_->idle.push_front(*connection_.release());
+  ++endpoint_->idle_count;
+}
+
+Client::Client(net::Loop& loop, net::Network& network)
+    : loop_(loop),
+      network_(network),
+      published_(loop),
+      self_(std::make_shared<Client*>(this)),
+      sweeper_(&sweep, this) {
+  loop_.set_timer(sweeper_, after(loop_.now(), kSweepEvery));
+}
+
+Client::~Client() { *self_ = nullptr; }
+
+Client::LocalVersion& Client::local(const ServiceVersion& v) {
+  std::uint32_t i = v.shared->index;
+  if (i >= versions_.size()) versions_.resize(i + 1);
+  if (!versions_[i]) versions_[i] = std::make_unique<LocalVersion>();
+  LocalVersion& l = *versions_[i];
+  if (l.seen != v.shared->slot.version()) refresh(l, v);
+  return l;
+}
+
+void Client::refresh(LocalVersion& l, const ServiceVersion& v) {
+  l.seen = v.shared->slot.version();
+  l.set = v.shared->slot.load();
+  l.endpoints.clear();
+  for (const auto& e : l.set->endpoints) {
+    auto& local = endpoints_[e.get()];
+    if (!local) {
+      local = std::make_unique<LocalEndpoint>();
+      local->shared = e;
+    }
+    l.endpoints.push_back(local.get());
+  }
+}
+
+LocalEndpoint* Client::least_loaded(LocalVersion& l, const Endpoint* avoid, bool any) {
+  LocalEndpoint* best = nullptr;
+  for (LocalEndpoint* e : l.endpoints) {
+    if (e->shared.get() == avoid || (!any && !e->shared->usable(loop_.now()))) continue;
+    if (!best || e->in_flight < best->in_flight) best = e;
+  }
+  return best;
+}
+
+// `any`: also those that are left out or checked down.
+LocalEndpoint* Client::pick(LocalVersion& l, config::Balance balance, const Endpoint* avoid, bool any) {
+  auto n = static_cast<std::uint32_t>(l.endpoints.size());
+  if (balance == config::Balance::least) return least_loaded(l, avoid, any);
+  if (balance == config::Balance::p2c) {
+    // two distinct ones at random, the less loaded of them (Mitzenmacher 2001)
+    std::uint32_t i = loop_.random().below(n);
+    std::uint32_t j = loop_.random().below(n - 1);
+    if (j >= i) ++j;
+    LocalEndpoint* a = l.endpoints[i];
+    LocalEndpoint* b = l.endpoints[j];
+    if (b->in_flight < a->in_flight) std::swap(a, b);
+    for (LocalEndpoint* e : {a, b})
+      if (e->shared.get() != avoid && (any || e->shared->usable(loop_.now()))) return e;
+  }
+  // in turn; for p2c only when neither of the two was any good
+  for (std::uint32_t k = 0; k < n; ++k) {
+    LocalEndpoint* e = l.endpoints[l.round++ % n];
+    if (e->shared.get() != avoid && (any || e->shared->usable(loop_.now()))) return e;
+  }
+  return nullptr;
+}
+
+LocalEndpoint* Client::choose(LocalVersion& l, config::Balance balance, const AcquireOptions& o) {
+  if (l.endpoints.size() == 1) return l.endpoints.front();
+  if (o.fresh) {
+    for (LocalEndpoint* e : l.endpoints)
+      if (e->shared.get() == o.avoid) return e;
+  }
+  if (LocalEndpoint* e = pick(l, balance, o.avoid, false)) return e;
+  if (LocalEndpoint* e = pick(l, balance, nullptr, false)) return e;
+  return pick(l, balance, nullptr, true);  // all are out: used as if none were
+}
+
+std::unique_ptr<UpstreamConnection> Client::take_idle(LocalEndpoint& e, bool probe) {
+  while (UpstreamConnection* raw = e.idle.pop_front()) {
+    std::unique_ptr<UpstreamConnection> c(raw);
+    --e.idle_count;
+    if (c->expires <= loop_.now() || (probe ? c->stream->probe_stale() : c->stream->stale())) continue;
+    return c;
+  }
+  return nullptr;
+}
+
+bool Client::try_acquire(const Service& s, const ServiceVersion& v, const AcquireOptions& o, Result<Lease>& out) {
+  LocalVersion& l = local(v);
+  if (l.endpoints.empty()) {
+    if (l.set->state == EndpointSet::State::failed) {
+      out = fail(Errc::name_not_resolved, l.set->reason, Origin::upstream);
+      return true;
+    }
+    out = Lease();
+    return false;
+  }
+  InFlight::Permit permit;
+  if (s.policy.max_in_flight) {
+    permit = s.shared->in_flight.take(s.policy.max_in_flight);
+    if (!permit) {
+      out = fail(Errc::saturated, "max_in_flight requests are under way");
+      return true;
+    }
+  }
+  LocalEndpoint* e = choose(l, s.balance, o);
+  Lease lease(*e, std::move(permit));
+  auto c = o.fresh ? nullptr : take_idle(*e, o.probe);
+  bool ready = c != nullptr;
+  if (ready) {
+    bump(counters_.reuses);
+    lease.set_connection(std::move(c));
+  }
+  out = std::move(lease);
+  return ready;
+}
+
+net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o,
+                                               Lease begun) {
+  Time deadline = std::min(o.deadline, after(loop_.now(), s.policy.connect_timeout));
+  Lease lease = std::move(begun);
+  while (!lease.valid()) {  // the name's first look-up is under way
+    LocalVersion& l = local(v);
+    v.shared->slot.on_publish(l.seen, [self = self_, &loop = loop_] {
+      loop.post([self] {
+        if (*self) (*self)->published_.notify();
+      });
+    });
+    auto published = [](net::Signal& signal) -> net::Task<bool> {
+      co_await signal.wait();
+      co_return true;
+    };
+    if (!co_await net::with_deadline(loop_, deadline, published(published_)))
+      co_return fail(Errc::name_not_resolved, "the name is still being looked up", Origin::upstream);
+    Result<Lease> next{Lease()};
+    if (try_acquire(s, v, o, next)) co_return next;
+    lease = std::move(*next);
+  }
+  Endpoint& endpoint = *lease.endpoint().shared;
+  bump(counters_.connects);
+  auto stream = co_await network_.connect(endpoint.address(), deadline);
+  if (!stream) {
+    bump(counters_.connect_failures);
+    Error e = connect_error(stream.error());
+    if (e.origin == Origin::upstream) endpoint.refused(loop_.now());
+    co_return std::unexpected(e);
+  }
+  endpoint.accepted();
+  auto c = std::make_unique<UpstreamConnection>();
+  c->stream = std::move(*stream);
+  lease.set_connection(std::move(c));
+  co_return lease;
+}
+
+void Client::count_request(const ServiceVersion& v, RetryBudget& budget) {
+  LocalVersion& l = local(v);
+  if (++l.uncounted < kCountBatch) return;
+  budget.count(std::exchange(l.uncounted, 0), loop_.now());
+}
+
+bool Client::take_retry(const ServiceVersion& v, RetryBudget& budget, double share) {
+  budget.count(std::exchange(local(v).uncounted, 0), loop_.now());
+  if (!budget.take(share, loop_.now())) return false;
+  bump(counters_.retries);
+  return true;
+}
+
+void Client::close_idle() {
+  for (auto& [key, e] : endpoints_) {
+    while (UpstreamConnection* c = e->idle.pop_front()) delete c;
+    e->idle_count = 0;
+  }
+}
+
+// Closes what is idle for too long or was closed by its peer, and forgets endpoints that no service has any more.
+void Client::sweep(void* raw) noexcept {
+  auto* self = static_cast<Client*>(raw);
+  Time now = self->loop_.now();
+  std::uint64_t idle = 0;
+  for (auto& l : self->versions_) {  // drops references to sets that were replaced
+    if (l && l->set.use_count() == 1) {
+      l->seen = 0;
+      l->set = std::make_shared<EndpointSet>();
+      l->endpoints.clear();
+    }
+  }
+  std::erase_if(self->endpoints_, [&](auto& item) {
+    LocalEndpoint& e = *item.second;
+    e.idle.for_each([&](UpstreamConnection& c) {
+      if (c.expires > now && !c.stream->stale()) return;
+      --e.idle_count;
+      delete &c;
+    });
+    idle += e.idle_count;
+    return e.shared.use_count() == 1 && e.in_flight == 0;
+  });
+  self->counters_.idle.store(idle, std::memory_order_relaxed);
+  self->loop_.set_timer(self->sweeper_, after(now, kSweepEvery));
+}
+
+}  // namespace gatehouse::upstream

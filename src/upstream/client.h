@@ -1,0 +1,135 @@
+// One loop's side of all services: pools of connections, load counts, and the choice of an endpoint.
+//
+// Thread: its loop. Everything here is local to it; what loops share stands in shared_*.h.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/list.h"
+#include "net/network.h"
+#include "upstream/service.h"
+
+namespace gatehouse::upstream {
+
+struct LocalEndpoint;
+
+// An open connection to an endpoint, between or during exchanges.
+struct UpstreamConnection : ListNode {
+  net::StreamPtr stream;
+  Time expires{};  // as an idle one
+  bool reused = false;
+};
+
+struct LocalEndpoint {
+  std::shared_ptr<Endpoint> shared;
+  List<UpstreamConnection> idle;  // most recently used first; owned
+  std::uint32_t idle_count = 0;
+  std::uint32_t in_flight = 0;  // exchanges of this loop
+  ~LocalEndpoint();
+};
+
+// The right to make one attempt: an endpoint, a connection, a load count and a permit. Destroyed without `finish` it
+// was cancelled: permits return and nobody is blamed.
+class Lease {
+ public:
+  Lease() noexcept = default;
+  Lease(LocalEndpoint& e, InFlight::Permit permit) noexcept : endpoint_(&e), permit_(std::move(permit)) {
+    ++e.in_flight;
+  }
+  Lease(Lease&& o) noexcept
+      : endpoint_(std::exchange(o.endpoint_, nullptr)),
+        permit_(std::move(o.permit_)),
+        connection_(std::move(o.connection_)) {}
+  Lease& operator=(Lease&& o) noexcept {
+    std::swap(endpoint_, o.endpoint_);
+    std::swap(permit_, o.permit_);
+    std::swap(connection_, o.connection_);
+    return *this;
+  }
+  ~Lease() {
+    if (endpoint_) --endpoint_->in_flight;
+  }
+  LocalEndpoint& endpoint() const noexcept { return *endpoint_; }
+  UpstreamConnection& connection() const noexcept { return *connection_; }
+  bool valid() const noexcept { return endpoint_ != nullptr; }
+  bool connected() const noexcept { return connection_ != nullptr; }
+  void set_connection(std::unique_ptr<UpstreamConnection> c) noexcept { connection_ = std::move(c); }
+  // Both directions of the exchange have ended in order: the connection may carry another one until `expires`.
+  void give_back_connection(Time expires) &&;
+
+ private:
+  LocalEndpoint* endpoint_ = nullptr;
+  InFlight::Permit permit_;
+  std::unique_ptr<UpstreamConnection> connection_;
+};
+
+struct AcquireOptions {
+  const Endpoint* avoid = nullptr;  // the one that just failed, if there is another
+  bool fresh = false;               // no pooled connection, and the endpoint `avoid` again
+  bool probe = false;               // ask the kernel before a pooled connection is used
+  Time deadline = kNever;
+};
+
+struct ClientCounters {  // written by the loop, read by anyone (relaxed)
+  std::atomic<std::uint64_t> connects{0};
+  std::atomic<std::uint64_t> connect_failures{0};
+  std::atomic<std::uint64_t> reuses{0};
+  std::atomic<std::uint64_t> retries{0};
+  std::atomic<std::uint64_t> idle{0};  // pooled connections now
+};
+
+class Client {
+ public:
+  Client(net::Loop& loop, net::Network& network);
+  Client(const Client&) = delete;
+  ~Client();
+
+  net::Loop& loop() const noexcept { return loop_; }
+  ClientCounters& counters() noexcept { return counters_; }
+
+  // An endpoint by the service's balancing, and a pooled connection if there is one. Returns false if something has
+  // to be waited for (a name, a connection): then `acquire_later` goes on with `out`.
+  bool try_acquire(const Service& s, const ServiceVersion& v, const AcquireOptions& o, Result<Lease>& out);
+  net::Task<Result<Lease>> acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o, Lease begun);
+
+  // Counts a first try towards the retry budget, in batches.
+  void count_request(const ServiceVersion& v, RetryBudget& budget);
+  bool take_retry(const ServiceVersion& v, RetryBudget& budget, double share);
+
+  void close_idle();  // all pooled connections, for shutdown and when descriptors run short
+  template <class F>
+  void for_each_endpoint(F f) const {
+    for (auto& [e, local] : endpoints_) f(*local);
+  }
+
+ private:
+  struct LocalVersion {
+    std::uint64_t seen = 0;
+    std::shared_ptr<const EndpointSet> set;
+    std::vector<LocalEndpoint*> endpoints;
+    std::uint32_t round = 0;
+    std::uint64_t uncounted = 0;
+  };
+  LocalVersion& local(const ServiceVersion& v);
+  void refresh(LocalVersion& l, const ServiceVersion& v);
+  LocalEndpoint* choose(LocalVersion& l, config::Balance balance, const AcquireOptions& o);
+  LocalEndpoint* pick(LocalVersion& l, config::Balance balance, const Endpoint* avoid, bool any);
+  LocalEndpoint* least_loaded(LocalVersion& l, const Endpoint* avoid, bool any);
+  std::unique_ptr<UpstreamConnection> take_idle(LocalEndpoint& e, bool probe);
+  static void sweep(void* self) noexcept;
+
+  net::Loop& loop_;
+  net::Network& network_;
+  net::Signal published_;
+  std::shared_ptr<Client*> self_;  // cleared when destroyed: wakes that are still under way find nobody
+  net::Timer sweeper_;
+  ClientCounters counters_;
+  std::vector<std::unique_ptr<LocalVersion>> versions_;  // by SharedVersion::index
+  std::unordered_map<const Endpoint*, std::unique_ptr<LocalEndpoint>> endpoints_;
+};
+
+}  // namespace gatehouse::upstream

@@ -1,0 +1,141 @@
+#include "upstream/h1_body.h"
+
+#include <algorithm>
+
+namespace gatehouse::upstream {
+namespace {
+
+using Kind = http::Framing::Kind;
+
+constexpr Duration kRateWindow = 30s;
+
+Error from(Origin sender, Errc client, Errc service, std::string_view detail) noexcept {
+  return Error{sender == Origin::client ? client : service, sender, Retry::never, detail};
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> H1Body::length() const noexcept {
+  switch (framing_.kind) {
+    case Kind::none: return 0;
+    case Kind::length: return framing_.length;
+    default: return std::nullopt;
+  }
+}
+
+std::optional<std::uint64_t> H1Body::remaining() const noexcept {
+  if (finished_) return 0;
+  if (framing_.kind == Kind::length) return left_;
+  return std::nullopt;
+}
+
+Error H1Body::io_error(const Error& e) const noexcept {
+  if (e.code == Errc::io_timeout)
+    return from(policy_.sender, Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
+  return from(policy_.sender, Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");
+}
+
+bool H1Body::on_bytes(std::size_t n, Result<Piece>& out) noexcept {
+  received_ += n;
+  rate_bytes_ += n;
+  if (policy_.max_bytes == 0 || received_ <= policy_.max_bytes) return true;
+  out = fail(Errc::body_too_large, "the body is larger than max_body", policy_.sender);
+  return false;
+}
+
+bool H1Body::try_pull(Result<Piece>& out) {
+  if (finished_) {
+    out = Piece{};
+    return true;
+  }
+  return !input_.empty() && decode(out);
+}
+
+bool H1Body::decode(Result<Piece>& out) {
+  if (framing_.kind == Kind::chunked) return decode_chunked(out);
+  std::size_t n = input_.size();
+  if (framing_.kind == Kind::length) {
+    n = static_cast<std::size_t>(std::min<std::uint64_t>(n, left_));
+    left_ -= n;
+    finished_ = left_ == 0;
+  }
+  if (!on_bytes(n, out)) return true;
+  Piece piece{Piece::Kind::data, {}, nullptr};
+  if (n == input_.size()) {
+    piece.data = std::exchange(input_, Slice{});
+  } else {
+    piece.data = input_.first(n);
+    input_.remove_prefix(n);
+  }
+  out = std::move(piece);
+  return true;
+}
+
+bool H1Body::decode_chunked(Result<Piece>& out) {
+  while (!input_.empty()) {
+    auto step = chunked_.feed(input_.view(), arena_);
+    if (!step) {
+      out = std::unexpected(
+          from(policy_.sender, step.error().code, Errc::upstream_malformed, step.error().detail));
+      return true;
+    }
+    Slice whole = input_;
+    input_.remove_prefix(step->consumed);
+    using Event = http::ChunkedDecoder::Event;
+    if (step->event == Event::data) {
+      if (!on_bytes(step->data.size(), out)) return true;
+      out = Piece{Piece::Kind::data, Slice(whole.block(), step->data.data(), step->data.size()), nullptr};
+      if (input_.empty()) input_ = Slice{};  // gives the block's share back early
+      return true;
+    }
+    if (step->event == Event::more) continue;
+    finished_ = true;
+    if (step->event == Event::end) {
+      out = Piece{};
+    } else if (auto parsed = chunked_.trailers(trailers_); parsed) {
+      out = Piece{trailers_.empty() ? Piece::Kind::end : Piece::Kind::trailers, {}, &trailers_};
+    } else {
+      out = std::unexpected(
+          from(policy_.sender, parsed.error().code, Errc::upstream_malformed, parsed.error().detail));
+    }
+    return true;
+  }
+  input_ = Slice{};
+  return false;
+}
+
+bool H1Body::too_slow() noexcept {
+  if (policy_.min_rate == 0) return false;
+  Time now = stream_.loop().now();
+  if (rate_from_ == Time{}) rate_from_ = now;
+  if (now - rate_from_ < kRateWindow) return false;
+  bool slow = rate_bytes_ < policy_.min_rate * static_cast<std::uint64_t>((now - rate_from_) / 1s);
+  rate_from_ = now;
+  rate_bytes_ = 0;
+  return slow;
+}
+
+net::Task<Result<Piece>> H1Body::pull_later() {
+  Result<Piece> out{Piece{}};
+  for (;;) {
+    if (too_slow())
+      co_return std::unexpected(
+          from(policy_.sender, Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly"));
+    auto bytes = co_await stream_.recv(read_size_, after(stream_.loop().now(), policy_.idle));
+    if (!bytes) co_return std::unexpected(io_error(bytes.error()));
+    if (bytes->empty()) {
+      if (framing_.kind == Kind::until_close) {
+        finished_ = true;
+        co_return Piece{};
+      }
+      co_return std::unexpected(from(policy_.sender, Errc::client_closed, Errc::upstream_truncated,
+                                     "the connection ended before the body did"));
+    }
+    // A block that came full promises more: bulk is read in larger ones.
+    read_size_ = bytes->size() + sizeof(Block) >= read_size_ ? BlockPool::kLarge : BlockPool::kMedium;
+    input_ = std::move(*bytes);
+    if (decode(out)) co_return out;
+  }
+}
+
+}  // namespace gatehouse::upstream

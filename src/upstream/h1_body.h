@@ -1,0 +1,60 @@
+// The body of an HTTP/1 message as it comes from a stream: by length, chunked, or until the end of the connection.
+#pragma once
+
+#include "base/arena.h"
+#include "http/chunked.h"
+#include "http/framing.h"
+#include "net/stream.h"
+#include "upstream/body.h"
+
+namespace gatehouse::upstream {
+
+// Whose body it is and how patient we are.
+struct H1BodyPolicy {
+  Origin sender = Origin::client;
+  Duration idle{30s};          // nothing moved for this long
+  std::uint64_t max_bytes = 0; // 0 = no limit; body_too_large beyond it
+  std::uint64_t min_rate = 0;  // bytes per second, averaged over 30 s; 0 = off
+};
+
+// Pulls from `input` (bytes that came with the head; what follows the body stays there) and then from the stream.
+// References must outlive it; nobody else receives from the stream meanwhile.
+class H1Body final : public BodySource {
+ public:
+  H1Body(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena, const H1BodyPolicy& policy)
+      : stream_(stream), input_(input), arena_(arena), policy_(policy), framing_(framing), left_(framing.length),
+        finished_(framing.kind == http::Framing::Kind::none ||
+                  (framing.kind == http::Framing::Kind::length && framing.length == 0)) {}
+
+  bool try_pull(Result<Piece>& out) override;
+  net::Task<Result<Piece>> pull_later() override;
+  std::optional<std::uint64_t> length() const noexcept override;
+
+  bool finished() const noexcept { return finished_; }  // read to its end: the connection may carry another message
+  std::uint64_t received() const noexcept { return received_; }
+  // Bytes still announced; nullopt if unknown.
+  std::optional<std::uint64_t> remaining() const noexcept;
+
+ private:
+  bool decode(Result<Piece>& out);
+  bool decode_chunked(Result<Piece>& out);
+  bool on_bytes(std::size_t n, Result<Piece>& out) noexcept;  // false: a limit is exceeded, and out says so
+  Error io_error(const Error& e) const noexcept;
+  bool too_slow() noexcept;
+
+  net::Stream& stream_;
+  Slice& input_;
+  Arena& arena_;
+  H1BodyPolicy policy_;
+  http::Framing framing_;
+  std::uint64_t left_;
+  std::uint64_t received_ = 0;
+  std::size_t read_size_ = BlockPool::kMedium;
+  Time rate_from_{};  // start of the window in which the minimum rate is measured
+  std::uint64_t rate_bytes_ = 0;
+  bool finished_;
+  http::ChunkedDecoder chunked_;
+  http::HeaderTable trailers_{arena_};
+};
+
+}  // namespace gatehouse::upstream

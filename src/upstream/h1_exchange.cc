@@ -1,0 +1,193 @@
+#include "upstream/h1_exchange.h"
+
+#include <algorithm>
+
+#include "http/h1_writer.h"
+#include "net/join.h"
+
+namespace gatehouse::upstream {
+namespace {
+
+using http::HeaderId;
+using Kind = http::Framing::Kind;
+
+constexpr http::H1Limits kResponseLimits{.max_head = 64 * 1024, .max_target = 0, .max_fields = 200};
+constexpr int kMaxInterim = 16;  // 1xx heads before the final one
+constexpr Duration kMargin = 1s; // a connection is left alone this long before its service would close it
+
+bool is_event_stream(const http::ResponseHead& head) noexcept {
+  return http::iequals(head.headers.value(HeaderId::content_type).substr(0, 17), "text/event-stream");
+}
+
+}  // namespace
+
+H1Exchange::H1Exchange(Client& client, Lease lease, const Call& call)
+    : client_(client),
+      lease_(std::move(lease)),
+      call_(call),
+      stream_(*lease_.connection().stream),
+      reader_(kResponseLimits) {}
+
+H1Exchange::~H1Exchange() {
+  pump_.cancel();
+  bool reusable = response_reusable_ && body_ && body_->finished() && progress_.complete && input_.empty();
+  if (!reusable) return;
+  Duration idle = call_.policy.idle;
+  if (auto seconds = reader_.keep_alive_timeout()) idle = std::min(idle, Duration(1s) * seconds - kMargin);
+  if (idle > Duration::zero()) std::move(lease_).give_back_connection(after(client_.loop().now(), idle));
+}
+
+Slice H1Exchange::write_head(http::Framing& framing) const {
+  http::H1Out how;
+  if (call_.body) {
+    auto length = call_.body->length();
+    framing = length ? http::Framing{Kind::length, *length} : http::Framing{Kind::chunked, 0};
+    how.framing = framing;
+    how.zero_length = length && *length == 0;
+  }
+  BlockRef block = client_.loop().blocks().get(
+      std::max(BlockPool::kSmall, http::head_size_bound(call_.head) + call_.target.size()));
+  char* out = block->data();
+  std::size_t n = http::write_request_head(call_.head, call_.target, how, {out, block->capacity()});
+  return {std::move(block), out, n};
+}
+
+void H1Exchange::begin_head() noexcept {
+  call_.report.request_sent = client_.loop().now();
+  head_deadline_ = after(client_.loop().now(), call_.policy.timeout);
+}
+
+net::Task<Result<http::ResponseHead*>> H1Exchange::run(Time deadline) {
+  http::Framing framing;
+  Slice head = write_head(framing);
+  if (call_.body) {
+    pump_ = pump(std::move(head), framing);
+    co_return co_await read_head_while_pumping(deadline);
+  }
+  net::SliceList out;
+  out.add(std::move(head));
+  progress_.began = true;
+  auto sent = co_await stream_.send(std::move(out), call_.policy.timeout);
+  if (!sent) {
+    progress_.began = sent.error().retry != Retry::safe;
+    co_return std::unexpected(send_error(sent.error()));
+  }
+  progress_.complete = true;
+  begin_head();
+  deadline_is_of_call_ = deadline < head_deadline_;
+  head_deadline_ = std::min(deadline, head_deadline_);
+  co_return co_await read_head();
+}
+
+net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
+  auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing, call_.policy.body_idle, progress_);
+  call_.report.request_bytes = progress_.body_bytes;
+  if (sent) {
+    begin_head();
+    co_return;
+  }
+  bool of_stream = sent.error().code == Errc::io_reset || sent.error().code == Errc::io_timeout;
+  if (of_stream && sent.error().retry == Retry::safe && progress_.body_bytes == 0) progress_.began = false;
+  pump_error_ = of_stream ? send_error(sent.error()) : sent.error();
+  // A body that broke off must not leave the service waiting for its rest. But a service that stopped reading may
+  // have answered before: that answer is still read.
+  if (!of_stream) stream_.abort();
+}
+
+net::Task<Result<http::ResponseHead*>> H1Exchange::read_head_while_pumping(Time deadline) {
+  net::Loop& loop = client_.loop();
+  Time began = loop.now();
+  auto reading = read_head();
+  co_await net::either(pump_, reading);
+  if (!reading.done()) {
+    if (pump_error_ && pump_error_->origin != Origin::upstream) co_return std::unexpected(*pump_error_);
+    // The call's deadline does not count the time in which the body still arrived.
+    Time of_call = after(deadline, loop.now() - began);
+    Time of_try = after(loop.now(), call_.policy.timeout);
+    auto head = co_await net::with_deadline(loop, std::min(of_call, of_try), std::move(reading));
+    deadline_is_of_call_ = of_call < of_try;
+    if (!head) co_return std::unexpected(head_error({.code = Errc::io_timeout}));
+    if (!*head && pump_error_) co_return std::unexpected(*pump_error_);
+    co_return *head;
+  }
+  auto head = reading.take();
+  if (!head && pump_error_) co_return std::unexpected(*pump_error_);
+  co_return head;
+}
+
+net::Task<Result<http::ResponseHead*>> H1Exchange::read_head() {
+  for (int interim = 0;;) {
+    if (!head_) head_ = new (call_.arena.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead)))
+                    http::ResponseHead(call_.arena);
+    auto progress = input_.empty() ? http::Progress::more : reader_.feed(input_.view(), call_.head.method, *head_);
+    if (!progress)
+      co_return fail(Errc::upstream_malformed, progress.error().detail, Origin::upstream);
+    if (*progress == http::Progress::more) {
+      auto bytes = co_await stream_.recv(BlockPool::kMedium, head_deadline_);
+      if (!bytes) co_return std::unexpected(head_error(bytes.error()));
+      if (bytes->empty()) co_return std::unexpected(head_error({.code = Errc::io_closed}));
+      input_ = net::joined(client_.loop().blocks(), std::move(input_), *bytes);
+      continue;
+    }
+    if (head_->status >= 200) co_return finish_head();
+    if (head_->status == 101 || ++interim > kMaxInterim)
+      co_return fail(Errc::upstream_malformed, "an interim response that nobody asked for", Origin::upstream);
+    if (head_->status != 100 && call_.interim) {  // 100 is ours to send
+      if (auto sent = co_await call_.interim->interim(*head_); !sent) co_return std::unexpected(sent.error());
+    }
+    input_.remove_prefix(reader_.consumed());
+    reader_.reset();
+    head_ = nullptr;
+  }
+}
+
+Result<http::ResponseHead*> H1Exchange::finish_head() {
+  call_.report.head_at = client_.loop().now();
+  head_block_ = input_.block();
+  input_.remove_prefix(reader_.consumed());
+  response_reusable_ = reader_.keep_alive() && reader_.framing().kind != Kind::until_close;
+  H1BodyPolicy policy{.sender = Origin::upstream,
+                      .idle = is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
+  body_.emplace(stream_, input_, reader_.framing(), call_.arena, policy);
+  return head_;
+}
+
+Error H1Exchange::head_error(const Error& e) const noexcept {
+  bool untouched = !reader_.started() && input_.empty();
+  Retry retry = lease_.connection().reused && untouched ? Retry::if_reused : Retry::never;
+  switch (e.code) {
+    case Errc::io_timeout:
+      if (deadline_is_of_call_)
+        return {Errc::deadline_exceeded, Origin::upstream, Retry::never, "no answer before the deadline"};
+      return {Errc::upstream_timeout, Origin::upstream, Retry::never, "no response head in time"};
+    case Errc::io_closed:
+      return {Errc::upstream_closed, Origin::upstream, retry, "the connection was closed before the response"};
+    default:
+      return {Errc::upstream_reset, Origin::upstream, retry, "the connection was reset before the response"};
+  }
+}
+
+Error H1Exchange::send_error(const Error& e) const noexcept {
+  if (e.code == Errc::io_timeout)
+    return {Errc::upstream_timeout, Origin::upstream, Retry::never, "the service did not take the request in time"};
+  Retry retry = lease_.connection().reused ? Retry::if_reused : Retry::never;
+  return {Errc::upstream_reset, Origin::upstream, retry, "the connection was reset while the request was sent"};
+}
+
+void H1Exchange::count(const Result<Piece>& piece) noexcept {
+  if (piece && piece->kind == Piece::Kind::data) call_.report.response_bytes += piece->data.size();
+}
+
+bool H1Exchange::try_pull(Result<Piece>& out) {
+  if (!body_->try_pull(out)) return false;
+  count(out);
+  return true;
+}
+
+net::Task<Result<Piece>> H1Exchange::pull_later() {
+  auto piece = co_await body_->pull_later();
+  count(piece);
+  co_return piece;
+}
+
+}  // namespace gatehouse::upstream

@@ -1,0 +1,60 @@
+// One exchange on an HTTP/1 connection to a service: the request goes out, the head of the answer comes in, and what
+// remains is the body of that answer.
+#pragma once
+
+#include <optional>
+
+#include "http/h1_reader.h"
+#include "upstream/call.h"
+#include "upstream/h1_body.h"
+#include "upstream/h1_send.h"
+
+namespace gatehouse::upstream {
+
+// Lives in the arena of its exchange, as the body of the answer. Gives the connection back to its pool when both
+// directions ended in order, and closes it otherwise.
+class H1Exchange final : public BodySource {
+ public:
+  H1Exchange(Client& client, Lease lease, const Call& call);
+  H1Exchange(const H1Exchange&) = delete;
+  ~H1Exchange() override;
+
+  // Sends the request and reads the final head. `deadline`: of all tries together. Once only.
+  net::Task<Result<http::ResponseHead*>> run(Time deadline);
+
+  bool sent_anything() const noexcept { return progress_.began; }
+
+  bool try_pull(Result<Piece>& out) override;
+  net::Task<Result<Piece>> pull_later() override;
+  std::optional<std::uint64_t> length() const noexcept override { return body_->length(); }
+
+ private:
+  using Head = Result<http::ResponseHead*>;
+  Slice write_head(http::Framing& framing) const;
+  net::Task<void> pump(Slice head, http::Framing framing);
+  net::Task<Head> read_head();
+  net::Task<Head> read_head_while_pumping(Time deadline);
+  void begin_head() noexcept;
+  Error head_error(const Error& e) const noexcept;
+  Error send_error(const Error& e) const noexcept;
+  Head finish_head();
+  void count(const Result<Piece>& piece) noexcept;
+
+  Client& client_;
+  Lease lease_;
+  const Call call_;
+  net::Stream& stream_;
+  Slice input_;        // received and not yet read
+  BlockRef head_block_;  // what the head's views point into
+  http::H1ResponseReader reader_;
+  http::ResponseHead* head_ = nullptr;
+  std::optional<H1Body> body_;
+  SendProgress progress_;
+  Time head_deadline_ = kNever;
+  bool deadline_is_of_call_ = false;
+  std::optional<Error> pump_error_;
+  bool response_reusable_ = false;
+  net::Task<void> pump_;  // sends the request's body; the last member, since it uses the others
+};
+
+}  // namespace gatehouse::upstream
