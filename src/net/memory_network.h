@@ -1,5 +1,5 @@
-// The network of the simulation: hosts, listeners and byte streams in memory, under a clock that jumps and faults
-// that a seed chooses. Everything runs in one thread; the same seed gives the same run.
+// The network of the simulation: hosts, listeners and byte streams in memory, under a clock that jumps and
+// faults that a seed chooses. Everything runs in one thread; the same seed gives the same run.
 //
 //   MemoryWorld world(seed, faults);
 //   MemoryHost worker(world), client(world, ip);         // a loop each, with its poller and network
@@ -7,8 +7,9 @@
 //   ... start tasks on the loops ...
 //   world.run_until([&] { return done; }, deadline);
 //
-// Streams behave as SocketStream does, edge for edge: what a stream knows (`stale`, `peer_closed`) it knows from
-// events that its loop has handled, not from what has already arrived. So races of the real thing exist here too.
+// Streams behave as SocketStream does, edge for edge: what a stream knows (`stale`, `peer_closed`) it knows
+// from events that its loop has handled, not from what has already arrived. So races of the real thing exist
+// here too.
 #pragma once
 
 #include <atomic>
@@ -50,18 +51,18 @@ struct MemoryFaults {
   std::size_t segment_max = 16384;  // a send is cut into segments of up to so many bytes
   Duration delay_min = 50us;        // one way, per segment; bytes of a stream stay in order
   Duration delay_max = 150us;
-  double long_delay = 0;            // a segment takes up to long_delay_max
+  double long_delay = 0;  // a segment takes up to long_delay_max
   Duration long_delay_max = 2s;
-  bool reorder_wakes = true;        // streams with events are served in any order, over several turns
-  double reset = 0;                 // a connection is reset at a random moment ...
-  double fin = 0;                   // ... or one end dies: the other sees an orderly end, its own process a reset
-  Duration break_within = 1s;       // ... by time, or
+  bool reorder_wakes = true;   // streams with events are served in any order, over several turns
+  double reset = 0;            // a connection is reset at a random moment ...
+  double fin = 0;              // ... or one end dies: the other sees an orderly end, its own process a reset
+  Duration break_within = 1s;  // ... by time, or
   std::size_t break_within_bytes = 65536;  // ... by bytes that were sent
   double connect_refused = 0;
-  double connect_unanswered = 0;    // times out
+  double connect_unanswered = 0;  // times out
   double connect_no_descriptors = 0;
   double accept_no_descriptors = 0;
-  Duration turn_max = 20us;         // what a loop's turn costs, at most
+  Duration turn_max = 20us;  // what a loop's turn costs, at most
 
   // A mix for one run: each fault is absent, rare or frequent, as `random` decides.
   static MemoryFaults draw(Random& random);
@@ -91,7 +92,8 @@ class MemoryPoller final : public Poller {
   void poll(Time until, Loop& loop) override;  // never waits: the world calls only who has something to do
   void wake() noexcept override { woken_.store(true, std::memory_order_release); }
 
-  // Tells the world whose turns it shall run. Called by MemoryNetwork; a loop without network calls it itself.
+  // Tells the world whose turns it shall run. Called by MemoryNetwork; a loop without network calls it
+  // itself.
   void serve(Loop& loop) noexcept { loop_ = &loop; }
   void announce(MemoryHandler& handler) noexcept {
     if (!handler.linked()) pending_.push_back(handler);
@@ -120,12 +122,14 @@ class MemoryWorld {
   Random& random() noexcept { return random_; }
   MemoryFaults& faults() noexcept { return faults_; }  // may be changed at any time
 
-  // Listens at once, as the real bind_socket does; port 0 chooses one. Several sockets may be bound to one address:
-  // they share its connections by the seed, as with SO_REUSEPORT. 0.0.0.0 and :: stand for every address.
+  // Listens at once, as the real bind_socket does; port 0 chooses one. Several sockets may be bound to one
+  // address: they share its connections by the seed, as with SO_REUSEPORT. 0.0.0.0 and :: stand for every
+  // address.
   Result<std::unique_ptr<BoundSocket>> bind(const SocketAddress& address);
 
-  // Runs one turn of one loop that has something to do; where none has, the clock first jumps to the next timer or
-  // arrival. False if there is nothing to do until `limit`, where the clock then stands (kNever: never again).
+  // Runs one turn of one loop that has something to do; where none has, the clock first jumps to the next
+  // timer or arrival. False if there is nothing to do until `limit`, where the clock then stands (kNever:
+  // never again).
   bool step(Time limit = kNever);
   void run_for(Duration d);
   // Steps until `done`; false if that did not come until `limit`.
@@ -160,6 +164,7 @@ class MemoryWorld {
   static bool later(const Scheduled& a, const Scheduled& b) noexcept;
   void happen() noexcept;  // all events that are due
   Time next_event() const noexcept;
+  void tell_time() noexcept;
   MemoryPoller* choose_loop();
 
   SimClock clock_;
