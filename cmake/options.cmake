@@ -7,6 +7,10 @@ target_compile_features(gatehouse_options INTERFACE cxx_std_23)
 target_compile_options(gatehouse_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror
   -fno-omit-frame-pointer)
+target_compile_definitions(gatehouse_options INTERFACE "GATEHOUSE_VERSION=\"${PROJECT_VERSION}\"")
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(gatehouse_options INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
 
 # Debug information stays beside the objects in debug builds: the linker then copies little, which is most of its time.
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")

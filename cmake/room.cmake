@@ -12,6 +12,9 @@
 
 include_guard(GLOBAL)
 
+# What scripts/build makes of a preset by default: release builds programs, tsan builds threads, fuzz builds fuzz.
+add_custom_target(programs)
+add_custom_target(threads)
 add_custom_target(fuzz)
 
 # The library of a folder: all its sources but tests, benchmarks, fuzz targets and programs.
@@ -78,5 +81,6 @@ function(gatehouse_room NAME)
   gatehouse_fuzzers("${folder}" gatehouse_${id})
   if(ROOM_THREADS AND TARGET ${id}_test)
     set_tests_properties(${id}_test PROPERTIES LABELS "unit;threads")
+    add_dependencies(threads ${id}_test)
   endif()
 endfunction()
