@@ -13,7 +13,7 @@ namespace gatehouse::http {
 
 // How the body that follows is framed, decided by who sends it.
 struct H1Out {
-  Framing framing;           // none: no field at all, unless `zero_length`
+  Framing framing{};         // none: no field at all, unless `zero_length`
   bool zero_length = false;  // write `Content-Length: 0`
   bool length_as_given =
       false;                // answers to HEAD and 304: keep a Content-Length in the table, there is no body
