@@ -1,0 +1,120 @@
+// One request and its answer: the data, and the function that serves it. Free of HTTP/1, sockets and filters.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/arena.h"
+#include "gateway/chain.h"
+#include "gateway/record.h"
+#include "gateway/router.h"
+#include "gateway/snapshot.h"
+#include "upstream/call.h"
+
+namespace gatehouse::gateway {
+
+class Worker;
+class SnapshotPin;
+
+// The client's side of an exchange, whatever protocol it speaks. One per exchange.
+class Responder : public upstream::InterimSink {
+ public:
+  // Sends head and body to their end. Fails with the body's error, or with client_closed / client_timeout.
+  virtual net::Task<Result<void>> send(Reply& reply) = 0;
+  virtual bool began() const noexcept = 0;  // the head has left: a failure can only close from now on
+
+ protected:
+  ~Responder() = default;
+};
+
+// Lives in the frame of the connection's coroutine, which owns it; its destructor is the finish hook and runs once,
+// after everything below it. Thread: its worker.
+class Exchange {
+ public:
+  // `listener` belongs to the pinned snapshot.
+  Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder, Arena& arena,
+           const IpAddress& peer, Time began);
+  Exchange(const Exchange&) = delete;
+  ~Exchange();
+
+  Worker& worker() const noexcept { return worker_; }
+  const Snapshot& snapshot() const noexcept;
+  const CompiledListener& listener() const noexcept { return listener_; }
+  Responder& responder() const noexcept { return responder_; }
+  Arena& arena() const noexcept { return arena_; }
+  http::RequestHead& request() noexcept { return request_; }
+  const http::RequestHead& request() const noexcept { return request_; }
+  upstream::BodySource* body() const noexcept { return body_; }  // null = none
+  void set_body(upstream::BodySource* b) noexcept { body_ = b; }
+  const IpAddress& peer() const noexcept { return peer_; }      // who is connected
+  const IpAddress& client() const noexcept { return client_; }  // who asks, after trusted_proxies
+  bool from_trusted_proxy() const noexcept { return from_trusted_; }
+  std::string_view request_id() const noexcept { return record_.request_id; }
+
+  const CompiledRoute* route() const noexcept { return route_; }  // null until it is chosen
+  const RouteChoice& choice() const noexcept { return choice_; }
+  RequestRecord& record() noexcept { return record_; }
+  upstream::CallReport& report() noexcept { return report_; }
+
+  // A filter's data of this request.
+  template <class T>
+  T& slot(std::uint32_t offset) noexcept {
+    return *reinterpret_cast<T*>(slots_ + offset);
+  }
+  // Identity: what late conditions ask for. Supplied once.
+  void set_attributes(std::span<const Attribute> items) noexcept { attributes_.emplace(Attributes{items}); }
+
+  // ---- what `serve` is made of ----
+
+  // Everything that has to hold before a route is looked for: normal path, own headers, hops. Once.
+  Result<void> admit();
+  // Chooses the route, or says why there is none.
+  RouteChoice::Kind choose();
+  Verdict run_identity_steps() { return run(identity_position_, listener_.chain.identity); }
+  Verdict run_request_steps() { return run(request_position_, route_->chain.request); }
+  Verdict run_response_steps(Reply& reply);
+  Verdict run_failure_steps(const Error& error);
+  // The reply to a refusal of the gateway's own, after the listener's refusal steps.
+  net::Task<Reply> refuse(Refusal refusal);
+  // The reply for an error: the route's failure steps, or the plain problem document. Notes the reason.
+  net::Task<Reply> recover(Error error);
+  // A step's own refusal: 401, 403. To be returned from the step.
+  Verdict refuse_with(Errc code, std::string_view detail);
+
+  void note_failure(const Error& e) noexcept;
+  http::ResponseHead* new_response(std::uint16_t status);
+
+ private:
+  Verdict run(std::uint32_t& position, const std::vector<RequestStep>& steps);
+  void allocate_slots();
+
+  Worker& worker_;
+  SnapshotPin& pin_;
+  const CompiledListener& listener_;
+  Responder& responder_;
+  Arena& arena_;
+  http::RequestHead request_;
+  upstream::BodySource* body_ = nullptr;
+  IpAddress peer_;
+  IpAddress client_;
+  bool from_trusted_ = false;
+  const CompiledRoute* route_ = nullptr;
+  RouteChoice choice_;
+  std::string_view match_host_;
+  std::optional<Attributes> attributes_;
+  char* slots_ = nullptr;
+  std::uint32_t identity_position_ = 0;
+  std::uint32_t request_position_ = 0;
+  std::uint32_t response_position_ = 0;
+  std::uint32_t failure_position_ = 0;
+  Time began_;
+  upstream::CallReport report_;
+  RequestRecord record_;
+};
+
+// Serves one exchange from its parsed head to the last byte of its answer. Destroying the task cancels everything
+// that is done for it.
+net::Task<void> serve(Exchange& x);
+
+}  // namespace gatehouse::gateway

@@ -1,0 +1,59 @@
+// Mutable state that outlives snapshots: looked up by stable identity, so that a reload keeps counts, health, budgets.
+//
+// Thread: control, at compile time. What it hands out is shared; each such type says how it may be used.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+namespace gatehouse::gateway {
+
+// Labels of the requests that are counted together. The index is dense and stable for the life of the process.
+struct SeriesLabels {
+  std::string route;
+  std::string service;
+  std::string version;
+};
+
+class StateRegistry {
+ public:
+  // The state of type T under `key`, made by `make()` (a shared_ptr<T>) if there is none.
+  template <class T, class Make>
+  std::shared_ptr<T> get(std::string_view key, Make make) {
+    auto& entry = entries_[{std::type_index(typeid(T)), std::string(key)}];
+    if (!entry) entry = make();
+    return std::static_pointer_cast<T>(entry);
+  }
+  template <class T>
+  std::shared_ptr<T> get(std::string_view key) {
+    return get<T>(key, [] { return std::make_shared<T>(); });
+  }
+  // Forgets what nobody else holds; after a publication that all workers have acknowledged.
+  void collect() {
+    std::erase_if(entries_, [](const auto& e) { return e.second.use_count() == 1; });
+  }
+
+  std::uint32_t next_index() noexcept { return next_index_++; }  // never given twice
+
+  std::uint32_t series(const SeriesLabels& labels) {
+    auto key = labels.route + '\n' + labels.service + '\n' + labels.version;
+    auto [it, added] = series_index_.try_emplace(std::move(key), static_cast<std::uint32_t>(series_.size()));
+    if (added) series_.push_back(labels);
+    return it->second;
+  }
+  const std::vector<SeriesLabels>& all_series() const noexcept { return series_; }
+
+ private:
+  std::map<std::pair<std::type_index, std::string>, std::shared_ptr<void>> entries_;
+  std::uint32_t next_index_ = 0;
+  std::map<std::string, std::uint32_t> series_index_;
+  std::vector<SeriesLabels> series_;
+};
+
+}  // namespace gatehouse::gateway

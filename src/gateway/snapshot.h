@@ -1,0 +1,90 @@
+// All that a request is decided by: immutable, published as one.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/spec.h"
+#include "gateway/chain.h"
+#include "gateway/registry.h"
+#include "gateway/router.h"
+#include "gateway/target.h"
+#include "upstream/service.h"
+
+namespace gatehouse::gateway {
+
+// A route with everything that was decided for it beforehand.
+struct CompiledRoute {
+  std::string name;
+  Chain chain;
+  std::unique_ptr<const Target> target;
+  bool encoded_slash_keep = false;
+};
+
+struct CompiledListener {
+  config::ListenerSpec spec;
+  ListenerChain chain;
+  const CompiledRoute* direct = nullptr;  // serves everything, without the router (the admin listener)
+};
+
+// What a filter sees when a route is compiled.
+struct RouteContext {
+  const config::Spec& spec;
+  const config::RouteSpec& route;
+  const config::ServiceSpec* service;  // null for redirects and fixed replies
+  StateRegistry& registry;
+  FilterStore& filters;
+};
+struct ListenerContext {
+  const config::Spec& spec;
+  const config::ListenerSpec& listener;
+  StateRegistry& registry;
+  FilterStore& filters;
+};
+
+// One policy: how it takes part in chains. app/ lists them; their order there is their order in every chain.
+class FilterKind {
+ public:
+  virtual ~FilterKind() = default;
+  virtual std::string_view name() const noexcept = 0;
+  virtual void compile(const RouteContext&, Chain&, config::Diagnostics&) const {}
+  virtual void compile(const ListenerContext&, ListenerChain&, config::Diagnostics&) const {}
+};
+
+class Snapshot {
+ public:
+  using FilterKinds = std::span<const std::unique_ptr<FilterKind>>;
+
+  // All errors at once. Thread: control (or its pool), one at a time: the registry is not shared.
+  static std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> compile(
+      std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters);
+
+  // One listener on which `target` answers everything; for the admin API.
+  static std::shared_ptr<const Snapshot> direct(config::ListenerSpec listener, std::unique_ptr<const Target> target);
+
+  std::uint64_t version() const noexcept { return version_; }  // counts up with every compile of the process
+  const config::Spec& spec() const noexcept { return *spec_; }
+  const Router& router() const noexcept { return *router_; }
+  std::span<const CompiledRoute> routes() const noexcept { return routes_; }  // by the router's index
+  std::span<const upstream::Service> services() const noexcept { return services_; }
+  std::span<const CompiledListener> listeners() const noexcept { return listeners_; }
+  const CompiledListener* listener(std::string_view name) const noexcept;
+  const upstream::Service* service(std::string_view name) const noexcept;
+
+ private:
+  friend class SnapshotCompiler;
+  Snapshot() = default;
+  std::uint64_t version_ = 0;
+  std::shared_ptr<const config::Spec> spec_;
+  std::unique_ptr<const Router> router_;
+  FilterStore filters_;
+  std::vector<upstream::Service> services_;
+  std::vector<CompiledRoute> routes_;
+  std::vector<CompiledListener> listeners_;
+  std::unique_ptr<CompiledRoute> direct_;
+};
+
+}  // namespace gatehouse::gateway
