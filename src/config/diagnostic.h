@@ -7,7 +7,8 @@
 
 namespace gatehouse::config {
 
-// A place in a source. `file` is as the user named it; line and column count from 1; 0 = no place (a default).
+// A place in a source. `file` is as the user named it; line and column count from 1; 0 = no place (a
+// default).
 struct Location {
   std::string file;
   std::uint32_t line = 0;
@@ -21,7 +22,8 @@ struct Diagnostic {
   std::string message;  // what is wrong
   std::string instead;  // what to write instead; may be empty
 
-  // `file:line:column: message. instead`, with `warning: ` or `hint: ` before the message where it is no error.
+  // `file:line:column: message. instead`, with `warning: ` or `hint: ` before the message where it is no
+  // error.
   std::string text() const;
 };
 

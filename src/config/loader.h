@@ -15,11 +15,12 @@ namespace gatehouse::config {
 
 // What the loader may look at outside the text; parameters, so that tests give their own.
 struct Environment {
-  std::function<std::optional<std::string>(const std::string& name)> variable;             // $NAME
-  std::function<std::optional<std::string>(const std::string& path)> read_file;            // nullopt = unreadable
-  std::function<std::vector<std::string>(const std::string& pattern)> glob;                // sorted paths
-  std::optional<std::vector<std::string>> only_files;  // if set, `file:` and `include` may use these paths alone
-  static Environment system();                         // the process's own
+  std::function<std::optional<std::string>(const std::string& name)> variable;   // $NAME
+  std::function<std::optional<std::string>(const std::string& path)> read_file;  // nullopt = unreadable
+  std::function<std::vector<std::string>(const std::string& pattern)> glob;      // sorted paths
+  std::optional<std::vector<std::string>>
+      only_files;               // if set, `file:` and `include` may use these paths alone
+  static Environment system();  // the process's own
 };
 
 struct Loaded {

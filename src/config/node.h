@@ -1,5 +1,5 @@
-// One YAML file as a tree in which every value knows its place. Scalars stay text: what they mean is decided by the
-// field that reads them, so `no` is a string and `port: "8080"` is a port.
+// One YAML file as a tree in which every value knows its place. Scalars stay text: what they mean is decided
+// by the field that reads them, so `no` is a string and `port: "8080"` is a port.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,9 @@ struct Node {
   Kind kind = Kind::null;
   bool substituted = false;  // `value` came from a substitution: only `source` may be shown
   bool whole = false;        // ... and the whole of it did (`$NAME`, `file:/path`)
-  std::uint16_t file = 0;    // index in the loader's list of files
-  std::uint32_t line = 0;    // from 1
+  bool failed = false;     // ... and there was none; reported already, so whoever reads the value keeps quiet
+  std::uint16_t file = 0;  // index in the loader's list of files
+  std::uint32_t line = 0;  // from 1
   std::uint32_t column = 0;
   std::string value;   // of a scalar, after substitution
   std::string source;  // of a substituted scalar: the text as written
@@ -32,6 +33,7 @@ struct Node {
   const std::string& shown() const noexcept { return substituted ? source : value; }
   const Node* find(std::string_view key) const noexcept;
   bool holds_substitution() const noexcept;  // anywhere in it
+  bool holds_failure() const noexcept;
 };
 
 struct NodeMember {

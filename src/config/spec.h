@@ -1,7 +1,8 @@
-// The configuration as typed values: what the files say, with every default filled in and short forms expanded.
+// The configuration as typed values: what the files say, with every default filled in and short forms
+// expanded.
 //
-// Immutable once loaded; control owns it. Names are unique and keep the order of the files. See shared vocabulary
-// in docs/reference.md, which is generated from the same tables as the loader.
+// Immutable once loaded; control owns it. Names are unique and keep the order of the files. See shared
+// vocabulary in docs/reference.md, which is generated from the same tables as the loader.
 #pragma once
 
 #include <array>
@@ -17,7 +18,8 @@
 
 namespace gatehouse::config {
 
-// Text that came from `$NAME`, `${NAME}` or `file:`. Prints as its source everywhere; `reveal` is the only way in.
+// Text that came from `$NAME`, `${NAME}` or `file:`. Prints as its source everywhere; `reveal` is the only
+// way in.
 class Secret {
  public:
   Secret() = default;
@@ -37,8 +39,8 @@ class Secret {
   bool secret_ = false;
 };
 
-// Where the fields of one struct were written, by their position in its table; what is missing has its default.
-// A struct copied from `defaults` brings the places of `defaults` along.
+// Where the fields of one struct were written, by their position in its table; what is missing has its
+// default. A struct copied from `defaults` brings the places of `defaults` along.
 struct Written {
   struct Entry {
     std::uint16_t field = 0;  // index in the struct's table
@@ -57,7 +59,8 @@ struct Cidr {
   friend bool operator==(const Cidr&, const Cidr&) = default;
 };
 
-// ---- paths and hosts (rules 4 and 5) ------------------------------------------------------------------------
+// ---- paths and hosts (rules 4 and 5)
+// ------------------------------------------------------------------------
 
 struct PathSegment {
   enum class Kind : std::uint8_t { literal, parameter };
@@ -71,8 +74,8 @@ struct PathPattern {
   std::string text;                   // as written (a substitution as its source)
   std::vector<PathSegment> segments;  // empty for a regex
   bool below = false;                 // ends in `/*`: the path itself and all below it
-  bool trailing_slash = false;        // written with a final `/` (names that form exactly); never for `/` itself
-  std::string regex;                  // without the `~`; empty if the pattern is none
+  bool trailing_slash = false;  // written with a final `/` (names that form exactly); never for `/` itself
+  std::string regex;            // without the `~`; empty if the pattern is none
   friend bool operator==(const PathPattern&, const PathPattern&) = default;
 };
 
@@ -83,7 +86,8 @@ struct HostPattern {
   friend bool operator==(const HostPattern&, const HostPattern&) = default;
 };
 
-// ---- conditions (rule 3) ------------------------------------------------------------------------------------
+// ---- conditions (rule 3)
+// ------------------------------------------------------------------------------------
 
 struct Test {
   enum class Kind : std::uint8_t { present, exact, prefix, regex, version, cidr };
@@ -116,7 +120,8 @@ struct Condition {
 using ConditionSet = std::vector<Condition>;  // all must hold
 using When = std::vector<ConditionSet>;       // any may hold; empty = always
 
-// ---- small values ---------------------------------------------------------------------------------------------
+// ---- small values
+// ---------------------------------------------------------------------------------------------
 
 struct HeaderOps {
   struct Item {
@@ -170,9 +175,17 @@ struct ListenerSpec {
   Written written{};
 };
 
-// ---- services -------------------------------------------------------------------------------------------------
+// ---- services
+// -------------------------------------------------------------------------------------------------
 
-enum class RetryOn : std::uint8_t { connect = 1, reset = 2, timeout = 4, status_502 = 8, status_503 = 16, status_504 = 32 };
+enum class RetryOn : std::uint8_t {
+  connect = 1,
+  reset = 2,
+  timeout = 4,
+  status_502 = 8,
+  status_503 = 16,
+  status_504 = 32
+};
 
 struct RetrySpec {
   unsigned tries = 2;  // attempts in all
@@ -242,7 +255,8 @@ struct ServiceSpec {
   Written written{};
 };
 
-// ---- routes ---------------------------------------------------------------------------------------------------
+// ---- routes
+// ---------------------------------------------------------------------------------------------------
 
 struct Target {  // `payments`, `payments.v2`
   std::string service;
@@ -267,9 +281,9 @@ struct ReplySpec {
 struct RouteSpec {
   std::string name;  // given, or made from what it matches ("/payments/* to payments.v2"); unique
   Location at;
-  std::vector<PathPattern> paths;     // empty = any path
-  std::vector<HostPattern> hosts;     // empty = any host
-  std::vector<std::string> methods;   // empty = any
+  std::vector<PathPattern> paths;    // empty = any path
+  std::vector<HostPattern> hosts;    // empty = any host
+  std::vector<std::string> methods;  // empty = any
   When when;
   std::vector<Target> to;  // exactly one of `to`, `redirect`, `reply`
   std::optional<RedirectSpec> redirect;
@@ -282,7 +296,8 @@ struct RouteSpec {
   Written written{};
 };
 
-// ---- the rest -------------------------------------------------------------------------------------------------
+// ---- the rest
+// -------------------------------------------------------------------------------------------------
 
 struct LogSpec {
   std::string to = "stdout";        // or a path

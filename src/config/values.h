@@ -36,7 +36,8 @@ std::string show_percent(double percent);
 
 // A token of RFC 9110: header names and methods.
 bool is_token(std::string_view text) noexcept;
-// What services, versions, listeners and admin tokens may be called: letters, digits, `_`, `-`; `dots` allows `.` too.
+// What services, versions, listeners and admin tokens may be called: letters, digits, `_`, `-`; `dots` allows
+// `.` too.
 bool is_name(std::string_view text, bool dots) noexcept;
 std::string lower_case(std::string_view text);
 

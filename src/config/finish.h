@@ -1,0 +1,15 @@
+// Checks of one struct that need more than one of its fields. Called when the struct has been read.
+#pragma once
+
+#include "config/reader.h"
+
+namespace gatehouse::config {
+
+void finish_listener(Reader& reader, const Node& node, void* listener);
+void finish_service(Reader& reader, const Node& node, void* service);
+void finish_redirect(Reader& reader, const Node& node, void* redirect);
+void finish_reply(Reader& reader, const Node& node, void* reply);
+void finish_route(Reader& reader, const Node& node, void* route);
+void finish_admin(Reader& reader, const Node& node, void* admin);
+
+}  // namespace gatehouse::config

@@ -1,0 +1,93 @@
+// The types of values that fields may have. See ValueKind in table.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/spec.h"
+#include "config/table.h"
+
+namespace gatehouse::config {
+
+// small values: kinds.cc
+extern const ValueKind<std::uint16_t> kPort;
+extern const ValueKind<std::uint16_t> kStatus;
+extern const ValueKind<std::int64_t> kInteger;
+extern const ValueKind<unsigned> kNumber;
+extern const ValueKind<std::uint64_t> kCount;
+extern const ValueKind<std::uint64_t> kSize;
+extern const ValueKind<Duration> kDuration;
+extern const ValueKind<std::optional<Duration>> kOptionalDuration;
+extern const ValueKind<double> kFraction;
+extern const ValueKind<bool> kSwitch;
+extern const ValueKind<std::string> kText;
+extern const ValueKind<std::string> kFilePath;
+extern const ValueKind<std::string> kBind;
+extern const ValueKind<Secret> kSecret;
+extern const ValueKind<std::vector<Cidr>> kCidrs;
+extern const ValueKind<std::vector<std::string>> kHostNames;
+extern const ValueKind<std::vector<AdminSpec::Named>> kTokens;
+
+// words of a fixed list: kinds_words.cc
+extern const ValueKind<std::string> kLogTarget;
+extern const ValueKind<std::string> kLogFormat;
+extern const ValueKind<std::vector<std::string>> kLogFields;
+extern const ValueKind<std::vector<std::string>> kLogKeep;
+extern const ValueKind<std::uint8_t> kRetryOn;
+extern const ValueKind<Balance> kBalance;
+extern const ValueKind<bool> kEncodedSlash;
+extern const ValueKind<std::vector<std::string>> kMethods;
+
+// services: kinds_service.cc
+extern const ValueKind<std::vector<VersionSpec>> kUrls;
+extern const ValueKind<std::vector<VersionSpec>> kVersions;
+extern const ValueKind<std::optional<CanarySpec>> kCanary;
+extern const ValueKind<std::optional<PathPattern>> kServicePath;
+extern const ValueKind<std::string> kServiceHost;
+extern const ValueKind<std::string> kHealthPath;
+extern const ValueKind<std::vector<std::string>> kListeners;
+extern const ValueKind<std::vector<HeaderOps::Item>> kHeaderItems;
+extern const ValueKind<std::vector<std::string>> kHeaderNames;
+
+// routes: kinds_route.cc
+extern const ValueKind<std::vector<PathPattern>> kPaths;
+extern const ValueKind<std::vector<HostPattern>> kHosts;
+extern const ValueKind<When> kWhen;
+extern const ValueKind<std::vector<Target>> kTargets;
+extern const ValueKind<Rewrite> kRewrite;
+extern const ValueKind<std::optional<Rewrite>> kRouteRewrite;
+extern const ValueKind<std::string> kRedirectTo;
+extern const ValueKind<std::string> kRouteName;
+
+// ---- for the kinds themselves
+// ---------------------------------------------------------------------------------
+
+// One value, or a list of them, none of them a list or a map. False, and reported, if it is something else.
+bool each_item(Reader& reader, const Node& node, const Field& field, auto&& use) {
+  if (node.is_scalar()) return use(node);
+  if (!node.is_list()) {
+    reader.error(
+        node, "`" + std::string(field.name) + "` takes " + std::string(field.kind->expects) + ", not a map");
+    return false;
+  }
+  bool good = true;
+  for (const Node& item : node.items) {
+    if (item.is_scalar()) {
+      good = use(item) && good;
+    } else {
+      reader.error(item, "`" + std::string(field.name) + "` takes " + std::string(field.kind->expects), {});
+      good = false;
+    }
+  }
+  return good;
+}
+
+// True for a scalar; anything else is reported.
+bool is_one_value(Reader& reader, const Node& node, const Field& field);
+
+// `[a, b]`, or `a` alone; nothing for none.
+std::optional<std::string> show_list(const std::vector<std::string>& items);
+
+}  // namespace gatehouse::config

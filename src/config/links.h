@@ -1,0 +1,20 @@
+// What holds between the parts of a configuration, once all files are read: references, base routes, names,
+// ports.
+#pragma once
+
+#include "config/reader.h"
+
+namespace gatehouse::config {
+
+// Services and listeners that are named must exist.
+void check_references(Reader& reader, const Spec& spec);
+// Two listeners, or one and the admin API, on one port.
+void check_ports(Reader& reader, const Spec& spec);
+// A service's own `rewrite` must be filled by the paths of the routes that use it.
+void check_rewrites(Reader& reader, const Spec& spec);
+// Rule 6: a service that no written route leads to as a whole has a route of its own.
+void add_base_routes(Reader& reader, Spec& spec);
+// Every route gets a name; given names must be unique.
+void name_routes(Reader& reader, Spec& spec);
+
+}  // namespace gatehouse::config

@@ -1,0 +1,378 @@
+#include "config/tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/finish.h"
+#include "config/kinds.h"
+
+namespace gatehouse::config {
+
+namespace {
+
+constexpr std::int64_t kMillisecond = 1'000'000;
+constexpr std::int64_t kHour = 3'600'000 * kMillisecond;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kTera = 1LL << 40;
+
+// ---- listeners
+// ------------------------------------------------------------------------------------------------
+
+using T = TimeoutsSpec;
+constinit const Field kTimeoutFields[] = {
+    value<&T::head>("head", kDuration, "from the first byte of a request to the end of its head",
+                    {.min = kMillisecond, .max = kHour}),
+    value<&T::body_idle>("body_idle", kDuration, "without a byte of a request's body",
+                         {.min = kMillisecond, .max = kDay}),
+    value<&T::keep_alive>("keep_alive", kDuration,
+                          "from the last answer to the first byte of the next request",
+                          {.min = kMillisecond, .max = kDay}),
+    value<&T::write_idle>("write_idle", kDuration, "in which a client takes nothing of an answer",
+                          {.min = kMillisecond, .max = kDay}),
+    value<&T::min_rate>("min_rate", kSize,
+                        "per second, averaged over the last 30 s, once 30 s of a body have passed, while the "
+                        "client is what is waited for",
+                        {.min = 1, .max = kTera, .zero = "off"}),
+    later("handshake"),
+};
+constinit const Table kTimeoutTable =
+    table_of<T>("listen.<name>.timeouts", "Against slow clients.", kTimeoutFields);
+
+using L = ListenerSpec;
+constinit const Field kListenerFields[] = {
+    value<&L::port>("port", kPort, "TCP port; 0 = any free one", {.min = 0, .max = 65535}),
+    value<&L::bind>("bind", kBind, "address to listen on; `0.0.0.0` and `::` are all"),
+    value<&L::max_body>("max_body", kSize, "largest request body; larger ones get 413",
+                        {.min = 1, .max = kTera, .zero = "none"}),
+    value<&L::max_head>("max_head", kSize, "largest request head; larger ones get 431",
+                        {.min = 1024, .max = 1 << 20}),
+    value<&L::half_close>("half_close", kSwitch,
+                          "whether a client may end its side of the connection and still wait for the "
+                          "answer; `off` cancels the request"),
+    value<&L::merge_slashes>("merge_slashes", kSwitch, "whether runs of `/` in a path are one"),
+    value<&L::max_connections>("max_connections", kCount,
+                               "open connections; `auto` = from the limit of descriptors",
+                               {.min = 1, .max = 10'000'000, .zero = "auto"}),
+    value<&L::per_address>("per_address", kCount,
+                           "open connections of one address; trusted proxies are never counted",
+                           {.min = 1, .max = 10'000'000, .zero = "none"}),
+    value<&L::trusted_proxies>("trusted_proxies", kCidrs, "peers whose `X-Forwarded-*` are believed",
+                               {.default_text = "none"}),
+    group<&L::timeouts>("timeouts", kTimeoutTable, "against slow clients"),
+    later("tls"),
+    later("auth"),
+    later("proxy_protocol"),
+    later("redirect"),
+    later("hsts"),
+    later("auth_check"),
+    later("jwks"),
+};
+constinit const Table kListenerTable = [] {
+  Table table =
+      table_of<L>("listen.<name>", "A door. `listen: 8080` is one listener named `public`.", kListenerFields);
+  table.short_field = "port";
+  table.finish = finish_listener;
+  return table;
+}();
+
+// ---- headers
+// ----------------------------------------------------------------------------------------------------
+
+using O = HeaderOps;
+constinit const Field kHeaderOpFields[] = {
+    value<&O::set>("set", kHeaderItems, "headers that get this value, whatever they had",
+                   {.default_text = "none"}),
+    value<&O::add>("add", kHeaderItems, "values added to what is there", {.default_text = "none"}),
+    value<&O::remove>("remove", kHeaderNames, "headers that are removed", {.default_text = "none"}),
+};
+constinit const Table kHeaderOpTable = table_of<O>(
+    "headers.request, headers.response", "What happens to the headers of one direction.", kHeaderOpFields);
+
+using H = HeadersSpec;
+constinit const Field kHeadersFields[] = {
+    group<&H::request>("request", kHeaderOpTable, "on the way to the service"),
+    group<&H::response>("response", kHeaderOpTable, "on the way to the client"),
+};
+constinit const Table kHeadersTable =
+    table_of<H>("headers", "Of a service or a route. The route's come after the service's.", kHeadersFields);
+
+// ---- services
+// ---------------------------------------------------------------------------------------------------
+
+using R = RetrySpec;
+constinit const Field kRetryFields[] = {
+    value<&R::tries>("tries", kNumber, "attempts in all", {.min = 1, .max = 10}),
+    value<&R::on>("on", kRetryOn,
+                  "failures after which another attempt is made; any method while nothing was sent, safe "
+                  "ones afterwards"),
+    value<&R::budget>("budget", kFraction,
+                      "further attempts at most, of the live traffic of the last 10 s, plus 3 a second"),
+};
+constinit const Table kRetryTable = [] {
+  Table table =
+      table_of<R>("services.<name>.retry", "`retry: 3` is three tries, `retry: off` one.", kRetryFields);
+  table.short_field = "tries";
+  table.turn_off = [](void* retry) { static_cast<R*>(retry)->tries = 1; };
+  return table;
+}();
+
+using Health = HealthSpec;
+constinit const Field kHealthFields[] = {
+    value<&Health::path>("path", kHealthPath, "what is asked for; 2xx and 3xx are healthy"),
+    value<&Health::every>("every", kDuration, "between two checks of an endpoint",
+                          {.min = 100 * kMillisecond, .max = kHour}),
+    value<&Health::fall>("fall", kNumber, "failures in a row that take an endpoint out",
+                         {.min = 1, .max = 100}),
+    value<&Health::rise>("rise", kNumber, "successes in a row that bring it back", {.min = 1, .max = 100}),
+};
+constinit const Table kHealthTable = [] {
+  Table table = table_of<Health>("services.<name>.health",
+                                 "Active checks. `health: /path` is short for the path.", kHealthFields);
+  table.short_field = "path";
+  return table;
+}();
+
+constinit const Field kCanaryFields[] = {
+    value<&CanarySpec::to>("to", kText, "version that gets the percentage"),
+    later("steps"),
+    later("every"),
+    later("by"),
+    later("rollback_if"),
+    later("on_fail"),
+    later("confidence"),
+};
+constinit const Table kCanaryTable = table_of<CanarySpec>("services.<name>.canary", "", kCanaryFields);
+
+using S = ServiceSpec;
+constinit const Field kServiceFields[] = {
+    value<&S::versions>(
+        "url", kUrls,
+        "where the service is; names are resolved again by their TTL, each address is an endpoint",
+        {.default_text = "required, or `versions`", .in_defaults = false}),
+    value<&S::versions>("versions", kVersions, "URLs by version; the first is the stable one",
+                        {.default_text = "none", .in_defaults = false}),
+    value<&S::path>("path", kServicePath, "of its base route; `none` = only the routes that are written",
+                    {.default_text = "/<name>/*"}),
+    value<&S::rewrite>("rewrite", kRewrite,
+                       "path sent to the service, for its routes that have no `rewrite` of their own"),
+    value<&S::host>("host", kServiceHost, "Host sent to the service", {.default_text = "the client's"}),
+    group<&S::headers>("headers", kHeadersTable, "set, added and removed headers"),
+    value<&S::timeout>("timeout", kDuration,
+                       "per try, from the last byte of the request sent to the head of the answer",
+                       {.min = kMillisecond, .max = kDay}),
+    value<&S::connect_timeout>("connect_timeout", kDuration, "for a connection to an endpoint",
+                               {.min = kMillisecond, .max = kHour}),
+    value<&S::deadline>("deadline", kOptionalDuration,
+                        "all tries together, to the head of the answer; the time in which the request's body "
+                        "arrives does not count",
+                        {.min = kMillisecond, .max = kDay, .zero = "off"}),
+    value<&S::idle>("idle", kDuration,
+                    "how long an unused connection is kept; never longer than the service's `Keep-Alive: "
+                    "timeout` less 1 s",
+                    {.min = kMillisecond, .max = kDay}),
+    value<&S::body_idle>("body_idle", kDuration, "in which nothing of an answer's body moves",
+                         {.min = kMillisecond, .max = 7 * kDay}),
+    value<&S::stream_idle>("stream_idle", kDuration, "likewise, for event streams and tunnels",
+                           {.min = kMillisecond, .max = 7 * kDay}),
+    group<&S::retry>("retry", kRetryTable, "further attempts"),
+    optional<&S::health>("health", kHealthTable,
+                         "active checks; if all endpoints are out, they are used as if none were"),
+    value<&S::balance>("balance", kBalance,
+                       "how an endpoint is chosen: the better of two, the least loaded, one after the other"),
+    value<&S::allow>("allow", kCidrs, "client addresses that may use it", {.default_text = "all"}),
+    value<&S::deny>("deny", kCidrs, "client addresses that may not; wins over `allow`",
+                    {.default_text = "none"}),
+    value<&S::only>("only", kListeners, "listeners through which it can be reached", {.default_text = "all"}),
+    value<&S::encoded_slash_keep>("encoded_slash", kEncodedSlash,
+                                  "whether `%2F` in a path is refused, or kept and forwarded as it came"),
+    value<&S::max_in_flight>("max_in_flight", kCount, "requests at a time; more get 503",
+                             {.min = 1, .max = 10'000'000, .zero = "none"}),
+    value<&S::canary>("canary", kCanary, "a version and its share of what goes to the service as a whole",
+                      {.in_defaults = false}),
+    later("auth"),
+    later("limit"),
+    later("tls"),
+    later("breaker"),
+    later("fallback"),
+    later("cache"),
+    later("stale_for"),
+    later("vary"),
+    later("queue"),
+    later("idempotency"),
+    later("sticky"),
+    later("cors"),
+    later("compress"),
+    later("validate"),
+    later("mirror"),
+};
+constinit const Table kServiceTable = [] {
+  Table table = table_of<S>(
+      "services.<name>", "What stands behind the gateway. A service may be its URL alone.", kServiceFields);
+  table.short_field = "url";
+  table.finish = finish_service;
+  return table;
+}();
+
+// ---- routes
+// -----------------------------------------------------------------------------------------------------
+
+using Redirect = RedirectSpec;
+constinit const Field kRedirectFields[] = {
+    value<&Redirect::to>("to", kRedirectTo,
+                         "URL or path; `:id` and a final `*` are filled in from the route's path",
+                         {.default_text = "required"}),
+    value<&Redirect::status>("status", kStatus, "of the answer", {.min = 301, .max = 308}),
+};
+constinit const Table kRedirectTable = [] {
+  Table table =
+      table_of<Redirect>("routes[].redirect", "An answer that sends the client elsewhere.", kRedirectFields);
+  table.short_field = "to";
+  table.finish = finish_redirect;
+  return table;
+}();
+
+using Reply = ReplySpec;
+constinit const Field kReplyFields[] = {
+    value<&Reply::status>("status", kStatus, "of the answer", {.min = 200, .max = 599}),
+    value<&Reply::headers>("headers", kHeaderItems, "of the answer", {.default_text = "none"}),
+    value<&Reply::body>("body", kSecret, "of the answer", {.default_text = "empty"}),
+};
+constinit const Table kReplyTable = [] {
+  Table table = table_of<Reply>(
+      "routes[].reply", "An answer that the gateway gives itself. `reply: 404` is its status.", kReplyFields);
+  table.short_field = "status";
+  table.finish = finish_reply;
+  return table;
+}();
+
+using Route = RouteSpec;
+constinit const Field kRouteFields[] = {
+    value<&Route::name>("name", kRouteName, "in log and metrics; unique",
+                        {.default_text = "made from what it matches"}),
+    value<&Route::paths>(
+        "path", kPaths,
+        "paths it matches: `/x/*` is `/x` and all below it, `:id` one segment, `~` begins a regex",
+        {.default_text = "any"}),
+    value<&Route::hosts>("host", kHosts, "hosts it matches", {.default_text = "any"}),
+    value<&Route::methods>("method", kMethods, "methods it matches; `GET` serves `HEAD` too",
+                           {.default_text = "any"}),
+    value<&Route::when>("when", kWhen, "conditions; several keys must all hold, of a list of maps one",
+                        {.default_text = "always"}),
+    value<&Route::to>("to", kTargets, "service, one of its versions, or several with weights",
+                      {.default_text = "one of `to`, `redirect`, `reply`"}),
+    optional<&Route::redirect>("redirect", kRedirectTable, "sends the client elsewhere"),
+    optional<&Route::reply>("reply", kReplyTable, "answers without a service"),
+    value<&Route::rewrite>("rewrite", kRouteRewrite,
+                           "path sent to the service; the part under `*` and the `:id`s may be used",
+                           {.default_text = "the service's"}),
+    value<&Route::priority>("priority", kInteger, "higher ones are tried first, before all else is compared",
+                            {.min = -1'000'000, .max = 1'000'000}),
+    value<&Route::timeout>("timeout", kOptionalDuration, "instead of the service's",
+                           {.min = kMillisecond, .max = kDay, .default_text = "the service's"}),
+    group<&Route::headers>("headers", kHeadersTable, "set, added and removed headers"),
+    later("auth"),
+    later("experiment"),
+    later("class"),
+    later("limit"),
+};
+constinit const Table kRouteTable = [] {
+  Table table = table_of<Route>("routes[]", "Which requests go where.", kRouteFields);
+  table.finish = finish_route;
+  table.key = nullptr;  // routes are a list; their names are fields
+  return table;
+}();
+
+// ---- the rest
+// ---------------------------------------------------------------------------------------------------
+
+using Log = LogSpec;
+constinit const Field kLogTableFields[] = {
+    value<&Log::to>("to", kLogTarget, "`stdout`, or a file (reopened on SIGUSR1)"),
+    value<&Log::format>("format", kLogFormat, "one JSON object a line"),
+    value<&Log::fields>("fields", kLogFields, "fields of a record, in this order",
+                        {.default_text = "all but `query`"}),
+    value<&Log::keep>("keep", kLogKeep, "requests that `sample` never leaves out", {.default_text = "none"}),
+    value<&Log::sample>("sample", kFraction, "share of the requests that is logged"),
+};
+constinit const Table kLogTable = [] {
+  Table table = table_of<Log>("log", "The access log. `log: stdout` is its target.", kLogTableFields);
+  table.short_field = "to";
+  return table;
+}();
+
+using Admin = AdminSpec;
+constinit const Field kAdminFields[] = {
+    value<&Admin::bind>("bind", kBind, "address to listen on"),
+    value<&Admin::port>("port", kPort, "TCP port; 0 = any free one", {.min = 0, .max = 65535}),
+    value<&Admin::token>("token", kSecret, "needed for all but `/healthz`, `/readyz` and `/metrics`",
+                         {.default_text = "a random one in the state folder"}),
+    value<&Admin::tokens>("tokens", kTokens, "further tokens; the name is the \"who\" of the log",
+                          {.default_text = "none"}),
+    value<&Admin::hosts>("hosts", kHostNames, "Hosts that are answered besides addresses and `localhost`",
+                         {.default_text = "none"}),
+};
+constinit const Table kAdminTable = [] {
+  Table table = table_of<Admin>("admin", "The admin API. `admin: off` is none.", kAdminFields);
+  table.turn_off = [](void* admin) { static_cast<Admin*>(admin)->enabled = false; };
+  table.is_off = [](const void* admin) { return !static_cast<const Admin*>(admin)->enabled; };
+  table.finish = finish_admin;
+  return table;
+}();
+
+constexpr Kind kInclude{"files", "a file such as `teams/*.yaml`, or a list of them",
+                        R"({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})"};
+
+constinit const Field kTopFields[] = {
+    value<&Spec::workers>("workers", kNumber,
+                          "threads that serve; `cores` = one a core. A change needs a restart",
+                          {.min = 1, .max = 1024, .zero = "cores"}),
+    value<&Spec::state>(
+        "state", kFilePath, "folder for what outlives a restart",
+        {.default_text = "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/gatehouse`, else `/var/lib/gatehouse`"}),
+    elsewhere("include", &kInclude, nullptr,
+              "files with `services` and `routes`, so that teams own their part"),
+    elsewhere("defaults", nullptr, &kServiceTable, "the same keys as a service, for all services"),
+    groups<&Spec::listeners>("listen", Shape::named, kListenerTable, "the doors", {.short_name = "public"}),
+    groups<&Spec::services>("services", Shape::named, kServiceTable, "what stands behind the gateway",
+                            {.in_include = true}),
+    groups<&Spec::routes>("routes", Shape::list, kRouteTable, "which requests go where",
+                          {.in_include = true}),
+    group<&Spec::log>("log", kLogTable, "the access log"),
+    value<&Spec::drain>("drain", kDuration, "for what is in flight after SIGTERM", {.min = 0, .max = kDay}),
+    value<&Spec::ready_grace>("ready_grace", kDuration,
+                              "in which `/readyz` says 503 before connections are refused",
+                              {.min = 0, .max = kHour}),
+    group<&Spec::admin>("admin", kAdminTable, "the admin API"),
+    later("region"),
+    later("regions"),
+    later("redis"),
+    later("database"),
+    later("auth"),
+    later("classes"),
+    later("limits"),
+    later("limit_memory"),
+    later("business_metrics"),
+    later("experiments"),
+    later("graphql"),
+    later("dns"),
+    later("alerts"),
+    later("trace"),
+};
+constinit const Table kTopTable = table_of<Spec>("", "The file itself.", kTopFields);
+
+constexpr const Table* kAllTables[] = {&kTopTable,   &kListenerTable, &kTimeoutTable,  &kServiceTable,
+                                       &kRetryTable, &kHealthTable,   &kRouteTable,    &kRedirectTable,
+                                       &kReplyTable, &kHeadersTable,  &kHeaderOpTable, &kLogTable,
+                                       &kAdminTable};
+
+}  // namespace
+
+const Table& top_table() { return kTopTable; }
+const Table& listener_table() { return kListenerTable; }
+const Table& service_table() { return kServiceTable; }
+const Table& route_table() { return kRouteTable; }
+const Table& canary_table() { return kCanaryTable; }
+std::span<const Table* const> all_tables() { return kAllTables; }
+
+}  // namespace gatehouse::config

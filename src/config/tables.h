@@ -1,0 +1,19 @@
+// The tables of the language. A later field is one line in tables.cc.
+#pragma once
+
+#include <span>
+
+#include "config/table.h"
+
+namespace gatehouse::config {
+
+const Table& top_table();
+const Table& listener_table();
+const Table& service_table();
+const Table& route_table();
+const Table& canary_table();
+
+// Every table, in the order of the reference.
+std::span<const Table* const> all_tables();
+
+}  // namespace gatehouse::config
