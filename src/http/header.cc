@@ -4,6 +4,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <new>
+#include <type_traits>
+#include <utility>
 
 #include "http/characters.h"
 
@@ -287,15 +290,16 @@ void HeaderTable::set(std::string_view name, std::string_view value) {
 }
 
 void remove_hop_by_hop(HeaderTable& headers) noexcept {
-  if (headers.has(connection)) {
-    // The names are read while fields are removed: a view of a value outlives the removal of its field, but
-    // its place in the table does not, so each Connection field is taken by itself.
-    while (const Header* c = headers.find(connection)) {
-      const Header field = *c;
-      headers.remove_if(
-          [&](const Header& h) { return h.name.data() == field.name.data() && h.id == connection; });
-      for_each_list_item(field.value, [&](std::string_view name) { headers.remove(name); });
-    }
+  // One Connection field after the other is taken out, then what it names: places in the table change
+  // meanwhile, views of its bytes do not. A Connection that names itself must not take the next one away
+  // unread.
+  while (const Header* first = headers.find(connection)) {
+    const std::string_view value = first->value;
+    bool found = false;
+    headers.remove_if([&](const Header& h) { return h.id == connection && !std::exchange(found, true); });
+    for_each_list_item(value, [&](std::string_view name) {
+      if (header_id(name) != connection) headers.remove(name);
+    });
   }
   headers.remove_if([](const Header& h) { return (header_info(h.id).policy & kHopByHop) != 0; });
 }

@@ -160,12 +160,14 @@ TEST_F(Table, GrowsUpToItsBound) {
 }
 
 TEST_F(Table, HopByHopFieldsGoWithWhatConnectionNames) {
-  table.add("Connection", "keep-alive, X-Private");
+  table.add("Connection", "keep-alive, X-Private, Connection");
   table.add("Accept", "a");
   table.add("x-private", "1");
   table.add("TE", "trailers");
   table.add("X-Other", "2");
-  table.add("connection", "x-other, upgrade");
+  table.add("connection", "connection, x-other, upgrade");
+  table.add("connection", "x-last");
+  table.add("x-last", "3");
   table.add("Upgrade", "h2c");
   table.add("Keep-Alive", "timeout=5");
   table.add("Proxy-Authorization", "secret");
