@@ -1,6 +1,7 @@
 // Blocks: pooled buffers that bytes from the network live in. Slices: views that keep their block alive.
 //
-// Thread: a block belongs to the loop whose pool made it; counts are plain integers. Nothing here may cross threads.
+// Thread: a block belongs to the loop whose pool made it; counts are plain integers. Nothing here may cross
+// threads.
 #pragma once
 
 #include <array>
@@ -87,12 +88,14 @@ class Slice {
   std::size_t size_ = 0;
 };
 
-// Free lists of blocks in a few sizes. Keeps at most `keep_bytes` of free memory, returns the rest to the system.
+// Free lists of blocks in a few sizes. Keeps at most `keep_bytes` of free memory, returns the rest to the
+// system.
 class BlockPool {
  public:
-  static constexpr std::size_t kSmall = 4096;    // heads
-  static constexpr std::size_t kMedium = 16384;  // first piece of a body
-  static constexpr std::size_t kLarge = 65536;   // bulk
+  // Capacities of the classes; with its header a block is a whole number of pages for the allocator.
+  static constexpr std::size_t kSmall = 4096 - sizeof(Block);    // heads
+  static constexpr std::size_t kMedium = 16384 - sizeof(Block);  // first piece of a body
+  static constexpr std::size_t kLarge = 65536 - sizeof(Block);   // bulk
 
   explicit BlockPool(std::size_t keep_bytes = std::size_t{4} << 20) noexcept : keep_bytes_(keep_bytes) {}
   BlockPool(const BlockPool&) = delete;

@@ -30,7 +30,7 @@ bool IpAddress::is_loopback() const noexcept {
 
 std::optional<IpAddress> parse_ip(std::string_view text) noexcept {
   std::array<char, kMaxIpText> buffer;
-  if (text.empty() || text.size() >= buffer.size()) return std::nullopt;
+  if (text.empty() || text.size() >= buffer.size() || text.contains('\0')) return std::nullopt;
   std::memcpy(buffer.data(), text.data(), text.size());
   buffer[text.size()] = '\0';
   in_addr four{};
