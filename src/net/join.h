@@ -38,8 +38,8 @@ template <class A, class B>
   return {std::move(a), std::move(b)};
 }
 
-// `co_await first_of(a, b)`: when one ends, the other is cancelled. The one that ended has a value; if both ended
-// at once, both have.
+// `co_await first_of(a, b)`: when one ends, the other is cancelled. The one that ended has a value; if both
+// ended at once, both have.
 template <class A, class B>
 class FirstOf {
  public:
@@ -67,7 +67,8 @@ template <class A, class B>
   return {std::move(a), std::move(b)};
 }
 
-// `co_await either(a, b)`: resumes when one of two tasks has ended; both stay with their owner and the other goes on.
+// `co_await either(a, b)`: resumes when one of two tasks has ended; both stay with their owner and the other
+// goes on.
 template <class A, class B>
 class Either {
  public:
@@ -101,7 +102,8 @@ class WithDeadline {
   bool await_ready() const noexcept { return task_.done(); }
   void await_suspend(std::coroutine_handle<> parent) noexcept {
     parent_ = parent;
-    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); },
+                  parent.address());
     loop_.set_timer(timer_, when_);
   }
   std::optional<T> await_resume() {
@@ -128,11 +130,12 @@ template <class T>
   return {loop, when, std::move(task)};
 }
 
-// `co_await until_closed(stream, on_fin, task)`: true if the task ended; false if the peer went away first, and the
-// task is cancelled. This is how a client's disappearance reaches everything done for it.
+// `co_await until_closed(stream, on_fin, task)`: true if the task ended; false if the peer went away first,
+// and the task is cancelled. This is how a client's disappearance reaches everything done for it.
 class UntilClosed {
  public:
-  UntilClosed(Stream& stream, bool on_fin, Task<void> task) noexcept : stream_(stream), task_(std::move(task)) {
+  UntilClosed(Stream& stream, bool on_fin, Task<void> task) noexcept
+      : stream_(stream), task_(std::move(task)) {
     op_ = {&closed, this, on_fin};
   }
   UntilClosed(const UntilClosed&) = delete;
@@ -141,12 +144,13 @@ class UntilClosed {
   }
   bool await_ready() const noexcept { return task_.done(); }
   bool await_suspend(std::coroutine_handle<> parent) noexcept {
-    if (stream_.peer_closed() && op_.on_fin) {
+    if (stream_.peer_gone() || (stream_.peer_closed() && op_.on_fin)) {
       task_.cancel();
       return false;
     }
     parent_ = parent;
-    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); },
+                  parent.address());
     stream_.watch_close(op_);
     watching_ = true;
     return true;
@@ -170,5 +174,8 @@ class UntilClosed {
   bool watching_ = false;
   std::coroutine_handle<> parent_;
 };
+[[nodiscard]] inline UntilClosed until_closed(Stream& stream, bool on_fin, Task<void> task) noexcept {
+  return {stream, on_fin, std::move(task)};
+}
 
 }  // namespace gatehouse::net

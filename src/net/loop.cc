@@ -13,7 +13,10 @@ Loop::Loop(const Clock& clock, Poller& poller, std::uint64_t seed)
       random_(seed),
       timers_(now_) {}
 
-Loop::~Loop() { reap(); }
+Loop::~Loop() {
+  mail_.clear();  // may own what is destroyed later
+  reap();
+}
 
 void Loop::woken() noexcept {
   now_ = clock_.now();
@@ -38,6 +41,7 @@ bool Loop::turn(Time until) {
   while (Ready* r = batch.pop_front()) r->handle.resume();
   if (has_mail_.load(std::memory_order_acquire)) deliver_mail();
   reap();
+  longest_turn_ = std::max(longest_turn_, clock_.now() - now_);
   return !stop_.load(std::memory_order_acquire);
 }
 

@@ -1,8 +1,9 @@
-// The event loop of one thread: time, timers, input and output, mail from other threads, and the end of the turn.
+// The event loop of one thread: time, timers, input and output, mail from other threads, and the end of the
+// turn.
 //
-// A turn: wait for events; read the clock once; resume what the events completed; fire timers; resume what was made
-// ready; deliver mail; destroy what was marked. Everything else in the process that belongs to a loop is touched by
-// its thread alone; `post` and `stop` may be called from any.
+// A turn: wait for events; read the clock once; resume what the events completed; fire timers; resume what
+// was made ready; deliver mail; destroy what was marked. Everything else in the process that belongs to a
+// loop is touched by its thread alone; `post` and `stop` may be called from any.
 #pragma once
 
 #include <atomic>
@@ -61,7 +62,7 @@ class Loop {
   }
   void destroy_later(Doomed* d) noexcept { doomed_.push_back(*d); }  // takes ownership
 
-  void run();   // turns until `stop`
+  void run();  // turns until `stop`
   // One turn that waits at most until `until`; false once stopped.
   bool turn(Time until = kNever);
   void stop() noexcept;   // any thread
@@ -69,11 +70,15 @@ class Loop {
   void woken() noexcept;  // for pollers: waiting is over; reads the clock
 
   // For a scheduler that is not the loop's own thread of control (the simulation).
-  Time next_timer() const noexcept { return timers_.next(); }  // no timer fires before it; kNever: none is set
-  bool has_work() const noexcept {                              // a turn would not wait
+  Time next_timer() const noexcept {
+    return timers_.next();
+  }                                 // no timer fires before it; kNever: none is set
+  bool has_work() const noexcept {  // a turn would not wait
     return !ready_.empty() || !doomed_.empty() || has_mail_.load(std::memory_order_acquire);
   }
 
+  // From the end of waiting to the end of the turn, since the last call: how late an event may have been
+  // served.
   Duration longest_turn() noexcept { return std::exchange(longest_turn_, Duration::zero()); }
 
  private:
@@ -120,8 +125,8 @@ class SleepAwaitable {
   return {loop, after(loop.now(), d)};
 }
 
-// A latch that wakes all who wait, once per `notify`, through the ready list: nobody is resumed on the notifier's
-// stack. One thread.
+// A latch that wakes all who wait, once per `notify`, through the ready list: nobody is resumed on the
+// notifier's stack. One thread.
 class Signal {
  public:
   class Waiter : public Ready {

@@ -101,6 +101,7 @@ class MemoryStream final : public Stream, public MemoryHandler {
 
   bool stale() const noexcept override { return readable_ || hung_up_; }
   bool peer_closed() const noexcept override { return hung_up_; }
+  bool peer_gone() const noexcept override { return failed_; }
   bool probe_stale() noexcept override { return stale() || connection_->readable(end_); }
   void shutdown_send() noexcept override { connection_->finish(end_); }
   void abort() noexcept override;

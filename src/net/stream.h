@@ -1,7 +1,8 @@
 // The seam of input and output: byte streams, completion-shaped.
 //
-// `recv` yields bytes in a block that the loop owned; `send` takes ownership of slices: no caller's buffer is ever
-// lent to the kernel, so readiness (epoll), completions (io_uring), TLS and the simulation all fit below it.
+// `recv` yields bytes in a block that the loop owned; `send` takes ownership of slices: no caller's buffer is
+// ever lent to the kernel, so readiness (epoll), completions (io_uring), TLS and the simulation all fit below
+// it.
 #pragma once
 
 #include <array>
@@ -20,6 +21,19 @@ namespace gatehouse::net {
 class SliceList {
  public:
   static constexpr std::size_t kMax = 8;
+  SliceList() noexcept = default;
+  SliceList(SliceList&& o) noexcept
+      : slices_(std::move(o.slices_)),
+        count_(std::exchange(o.count_, 0)),
+        bytes_(std::exchange(o.bytes_, 0)) {}
+  SliceList& operator=(SliceList&& o) noexcept {
+    if (this == &o) return *this;
+    clear();
+    count_ = std::exchange(o.count_, 0);
+    bytes_ = std::exchange(o.bytes_, 0);
+    for (std::uint32_t i = 0; i < count_; ++i) slices_[i] = std::move(o.slices_[i]);
+    return *this;
+  }
   bool full() const noexcept { return count_ == kMax; }
   bool empty() const noexcept { return count_ == 0; }
   std::size_t count() const noexcept { return count_; }
@@ -41,7 +55,8 @@ class SliceList {
   std::size_t bytes_ = 0;
 };
 
-// Operations under way. Owned by the awaitable; the stream holds a pointer until it completes or is cancelled.
+// Operations under way. Owned by the awaitable; the stream holds a pointer until it completes or is
+// cancelled.
 struct RecvOp {
   std::size_t size_hint = BlockPool::kSmall;  // capacity of the block to read into
   Result<Slice> result{Slice{}};
@@ -51,19 +66,20 @@ struct SendOp {
   SliceList data;
   Result<void> result{};
   std::coroutine_handle<> waiter;
-  bool moved = false;                 // the kernel has taken at least one byte
+  bool moved = false;               // the kernel has taken at least one byte
   Timer* progress_timer = nullptr;  // re-armed whenever bytes move
   Duration progress_limit{};
 };
-// Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's stack.
+// Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's
+// stack.
 struct CloseOp {
   void (*hook)(void*) noexcept = nullptr;
   void* argument = nullptr;
   bool on_fin = true;
 };
 
-// Thread: its loop. At most one recv, one send and one watch at a time. Destroying the stream closes it; nothing may
-// be waiting on it then.
+// Thread: its loop. At most one recv, one send and one watch at a time. Destroying the stream closes it;
+// nothing may be waiting on it then.
 class Stream {
  public:
   explicit Stream(Loop& loop) noexcept : loop_(loop) {}
@@ -77,21 +93,25 @@ class Stream {
   class SendAwaitable;
   // Bytes as they come; an empty slice is the peer's orderly end. Errc::io_timeout at `deadline`, io_reset.
   [[nodiscard]] RecvAwaitable recv(std::size_t size_hint, Time deadline) noexcept;
-  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`; io_reset,
-  // with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the stream good for closing only.
+  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`;
+  // io_reset, with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the
+  // stream good for closing only.
   [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit) noexcept;
 
-  // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this state is of
-  // no use. Costs no system call.
+  // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this
+  // state is of no use. Costs no system call.
   virtual bool stale() const noexcept = 0;
   // True if the peer's FIN or a reset is known (without having read up to it).
   virtual bool peer_closed() const noexcept = 0;
+  // True if the peer is known to be gone altogether, not only to have ended its sending.
+  virtual bool peer_gone() const noexcept { return false; }
   virtual void shutdown_send() noexcept = 0;  // our FIN
   // Ends both directions now; a recv under way completes with the end or a reset.
   virtual void abort() noexcept { shutdown_send(); }
-  // Asks the kernel whether the peer has closed or sent anything, where `stale` (what events have told) is not enough.
+  // Asks the kernel whether the peer has closed or sent anything, where `stale` (what events have told) is
+  // not enough.
   virtual bool probe_stale() noexcept { return stale(); }
-  virtual void reset_on_close() noexcept = 0; // a RST instead of a FIN when destroyed
+  virtual void reset_on_close() noexcept = 0;  // a RST instead of a FIN when destroyed
   virtual const SocketAddress& peer() const noexcept = 0;
 
   // The seam proper. `start_*` returns true if the operation completed at once; else it completes by resuming
@@ -100,7 +120,8 @@ class Stream {
   virtual void cancel_recv() noexcept = 0;
   virtual bool start_send(SendOp& op) noexcept = 0;
   virtual void cancel_send() noexcept = 0;
-  virtual void watch_close(CloseOp& op) noexcept = 0;  // op.hook is not called from inside this; see peer_closed
+  virtual void watch_close(
+      CloseOp& op) noexcept = 0;  // op.hook is not called from inside this; see peer_closed
   virtual void unwatch_close() noexcept = 0;
 
  private:

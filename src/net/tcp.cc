@@ -29,7 +29,8 @@ Result<RawAddress> to_raw(const SocketAddress& a) {
   RawAddress raw;
   if (a.is_unix()) {
     auto* u = reinterpret_cast<sockaddr_un*>(&raw.storage);
-    if (a.unix_path.size() >= sizeof u->sun_path) return fail(Errc::io_failed, "the socket's path is too long");
+    if (a.unix_path.size() >= sizeof u->sun_path)
+      return fail(Errc::io_failed, "the socket's path is too long");
     u->sun_family = AF_UNIX;
     std::memcpy(u->sun_path, a.unix_path.data(), a.unix_path.size());
     raw.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + a.unix_path.size() + 1);
@@ -67,17 +68,38 @@ Error from_errno(int e) noexcept {
   auto error = [](Errc c, std::string_view why) { return Error{c, Origin::gateway, Retry::never, why}; };
   switch (e) {
     case ECONNREFUSED:
+    case EAGAIN:  // a unix socket whose backlog is full
     case ENOENT: return error(Errc::io_refused, "connection refused");
     case EHOSTUNREACH:
     case ENETUNREACH: return error(Errc::io_unreachable, "no way to the host");
     case ETIMEDOUT: return error(Errc::io_timeout, "the connection was not accepted in time");
+    case ECONNRESET: return error(Errc::io_reset, "reset while connecting");
     case EMFILE:
     case ENFILE: return error(Errc::io_no_descriptors, "out of file descriptors");
     case EADDRINUSE: return error(Errc::io_failed, "the address is in use");
-    case EADDRNOTAVAIL: return error(Errc::io_failed, "this machine does not have that address, or no free port");
+    case EADDRNOTAVAIL:
+      return error(Errc::io_failed, "this machine does not have that address, or no free port");
     case EACCES:
     case EPERM: return error(Errc::io_failed, "permission denied");
     default: return error(Errc::io_failed, "the socket failed");
+  }
+}
+
+// Linux hands errors of a connection that died in the queue to accept (accept(2)); the next one may be fine.
+bool failed_before_accept(int e) noexcept {
+  switch (e) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP:
+    case EPERM: return true;  // EPERM: a firewall's rule
+    default: return false;
   }
 }
 
@@ -118,7 +140,7 @@ class SocketAcceptor final : public Acceptor, private EpollHandler {
       raw.size = sizeof raw.storage;
       int fd = ::accept4(fd_, raw.get(), &raw.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) return wrap(fd, raw);
-      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (failed_before_accept(errno)) continue;
       if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
         return fail(Errc::io_no_descriptors, "out of file descriptors");
       ready_ = false;

@@ -25,7 +25,8 @@ ssize_t send_slices(int fd, const SliceList& data) noexcept {
 
 }  // namespace
 
-SocketStream::SocketStream(Loop& loop, EpollPoller& poller, int fd, SocketAddress peer, bool connecting) noexcept
+SocketStream::SocketStream(Loop& loop, EpollPoller& poller, int fd, SocketAddress peer,
+                           bool connecting) noexcept
     : Stream(loop), poller_(poller), fd_(fd), writable_(!connecting), peer_(std::move(peer)) {
   ticket_ = poller_.add(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP, *this);
 }
@@ -43,9 +44,15 @@ int SocketStream::take_error() noexcept {
   return error;
 }
 
-void SocketStream::shutdown_send() noexcept { ::shutdown(fd_, SHUT_WR); }
+void SocketStream::shutdown_send() noexcept {
+  fin_sent_ = true;
+  ::shutdown(fd_, SHUT_WR);
+}
 
-void SocketStream::abort() noexcept { ::shutdown(fd_, SHUT_RDWR); }
+void SocketStream::abort() noexcept {
+  fin_sent_ = true;
+  ::shutdown(fd_, SHUT_RDWR);
+}
 
 bool SocketStream::probe_stale() noexcept {
   if (stale()) return true;
@@ -65,8 +72,8 @@ bool SocketStream::try_recv(RecvOp& op) noexcept {
     ssize_t n = ::recv(fd_, block->data(), block->capacity(), 0);
     if (n > 0) {
       auto size = static_cast<std::size_t>(n);
-      // A short read has emptied the socket (epoll(7)): no second recv for EAGAIN. But a FIN that is already known
-      // will not be announced again.
+      // A short read has emptied the socket (epoll(7)): no second recv for EAGAIN. But a FIN that is already
+      // known will not be announced again.
       if (size < block->capacity() && !hung_up_) readable_ = false;
       const char* data = block->data();
       op.result = Slice(std::move(block), data, size);
@@ -131,7 +138,9 @@ bool SocketStream::start_send(SendOp& op) noexcept {
 void SocketStream::on_events(std::uint32_t events) noexcept {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up_ = true;
-  if (events & (EPOLLHUP | EPOLLERR)) failed_ = true;
+  // A hang-up after our own FIN is only the second of two orderly ends: what was sent before may still be
+  // unread.
+  if ((events & EPOLLERR) || ((events & EPOLLHUP) && !fin_sent_)) failed_ = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
 
   // Whoever is resumed may destroy this stream; `alive` is asked before it is touched again.

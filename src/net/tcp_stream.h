@@ -19,6 +19,7 @@ class SocketStream final : public Stream, private EpollHandler {
 
   bool stale() const noexcept override { return readable_ || hung_up_; }
   bool peer_closed() const noexcept override { return hung_up_; }
+  bool peer_gone() const noexcept override { return failed_; }
   void shutdown_send() noexcept override;
   void abort() noexcept override;
   bool probe_stale() noexcept override;
@@ -40,10 +41,11 @@ class SocketStream final : public Stream, private EpollHandler {
   EpollPoller& poller_;
   EpollPoller::Ticket ticket_ = 0;
   int fd_;
-  bool readable_ = false;   // a recv may yield something
+  bool readable_ = false;  // a recv may yield something
   bool writable_ = true;
-  bool hung_up_ = false;    // FIN or reset is known
-  bool failed_ = false;     // reset is known
+  bool hung_up_ = false;  // FIN or reset is known
+  bool failed_ = false;   // reset is known, or a unix socket's peer has closed altogether
+  bool fin_sent_ = false;
   RecvOp* reader_ = nullptr;
   SendOp* writer_ = nullptr;
   CloseOp* closer_ = nullptr;
