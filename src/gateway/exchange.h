@@ -47,6 +47,7 @@ class Exchange {
   const http::RequestHead& request() const noexcept { return request_; }
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
+  void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }  // what the client would like to speak
   const IpAddress& peer() const noexcept { return peer_; }      // who is connected
   const IpAddress& client() const noexcept { return client_; }  // who asks, after trusted_proxies
   bool from_trusted_proxy() const noexcept { return from_trusted_; }
@@ -69,25 +70,28 @@ class Exchange {
 
   // Everything that has to hold before a route is looked for: normal path, own headers, hops. Once.
   Result<void> admit();
-  // Chooses the route, or says why there is none.
+  // Chooses the route. If there is none, `refusal` says why.
   RouteChoice::Kind choose();
+  Refusal refusal() const noexcept;
   Verdict run_identity_steps() { return run(identity_position_, listener_.chain.identity); }
   Verdict run_request_steps() { return run(request_position_, route_->chain.request); }
   Verdict run_response_steps(Reply& reply);
-  Verdict run_failure_steps(const Error& error);
   // The reply to a refusal of the gateway's own, after the listener's refusal steps.
   net::Task<Reply> refuse(Refusal refusal);
-  // The reply for an error: the route's failure steps, or the plain problem document. Notes the reason.
+  // The reply for an error: of the first failure step that has one, the last of which is the problem document.
   net::Task<Reply> recover(Error error);
   // A step's own refusal: 401, 403. To be returned from the step.
   Verdict refuse_with(Errc code, std::string_view detail);
 
   void note_failure(const Error& e) noexcept;
+  void note_request();  // what is known of the request goes into the record; `admit` does it too
+  void mark_first_byte() noexcept;
   http::ResponseHead* new_response(std::uint16_t status);
 
  private:
   Verdict run(std::uint32_t& position, const std::vector<RequestStep>& steps);
-  void allocate_slots();
+  void take_route(const CompiledRoute& route);
+  void finish_record() noexcept;
 
   Worker& worker_;
   SnapshotPin& pin_;
@@ -102,12 +106,13 @@ class Exchange {
   const CompiledRoute* route_ = nullptr;
   RouteChoice choice_;
   std::string_view match_host_;
+  std::string_view upgrade_;
+  bool encoded_slash_ = false;
   std::optional<Attributes> attributes_;
   char* slots_ = nullptr;
   std::uint32_t identity_position_ = 0;
   std::uint32_t request_position_ = 0;
   std::uint32_t response_position_ = 0;
-  std::uint32_t failure_position_ = 0;
   Time began_;
   upstream::CallReport report_;
   RequestRecord record_;

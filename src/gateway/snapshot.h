@@ -11,6 +11,7 @@
 #include "gateway/chain.h"
 #include "gateway/registry.h"
 #include "gateway/router.h"
+#include "gateway/shared_listener.h"
 #include "gateway/target.h"
 #include "upstream/service.h"
 
@@ -27,6 +28,7 @@ struct CompiledRoute {
 struct CompiledListener {
   config::ListenerSpec spec;
   ListenerChain chain;
+  std::shared_ptr<SharedListener> shared;
   const CompiledRoute* direct = nullptr;  // serves everything, without the router (the admin listener)
 };
 

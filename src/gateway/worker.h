@@ -129,6 +129,7 @@ class Worker {
   net::Timer drain_timer_;
   std::int64_t date_second_ = -1;
   char date_[32];
+  std::size_t date_size_ = 0;
 
   std::mutex pending_lock_;
   std::shared_ptr<const Snapshot> pending_;  // guarded by pending_lock_

@@ -1,0 +1,204 @@
+#include "gateway/exchange.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "gateway/forwarding.h"
+#include "gateway/problem.h"
+#include "gateway/trace_context.h"
+#include "gateway/worker.h"
+#include "http/path.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+// Lower case, without port; a view of `host` where that changes nothing.
+std::string_view match_host(std::string_view host, Arena& arena) {
+  host = http::host_without_port(host);
+  if (std::ranges::none_of(host, [](char c) { return c >= 'A' && c <= 'Z'; })) return host;
+  auto* p = static_cast<char*>(arena.allocate(host.size(), 1));
+  std::ranges::transform(host, p, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return {p, host.size()};
+}
+
+}  // namespace
+
+Exchange::Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder,
+                   Arena& arena, const IpAddress& peer, Time began)
+    : worker_(worker),
+      pin_(pin),
+      listener_(listener),
+      responder_(responder),
+      arena_(arena),
+      request_(arena),
+      peer_(peer),
+      client_(peer),
+      began_(began) {
+  record_.time = worker.loop().wall() - (worker.loop().now() - began);
+  record_.listener = listener.spec.name;
+}
+
+Exchange::~Exchange() { finish_record(); }
+
+const Snapshot& Exchange::snapshot() const noexcept { return pin_.snapshot(); }
+
+void Exchange::note_request() {
+  record_.method = request_.method_text;
+  record_.host = request_.host;
+  record_.path = request_.path;
+  record_.query = request_.query;
+  record_.version = request_.version;
+}
+
+Result<void> Exchange::admit() {
+  note_request();
+  if (http::iequals(upgrade_, "websocket"))
+    return fail(Errc::upgrade_not_available, "WebSocket is not available in this version", Origin::client);
+  auto client = admit_headers(request_, listener_.spec.trusted_proxies, peer_, arena_);
+  if (!client) return std::unexpected(client.error());
+  client_ = client->address;
+  from_trusted_ = client->from_trusted;
+  record_.request_id = request_id_for(request_.headers, from_trusted_, worker_.loop().random(), arena_);
+  auto path = http::normalise_path(request_.path, {.merge_slashes = listener_.spec.merge_slashes}, arena_);
+  if (!path) return std::unexpected(path.error());
+  request_.path = record_.path = path->path;
+  encoded_slash_ = path->encoded_slash;
+  return {};
+}
+
+RouteChoice::Kind Exchange::choose() {
+  if (listener_.direct) {
+    take_route(*listener_.direct);
+    return RouteChoice::Kind::found;
+  }
+  if (match_host_.empty()) match_host_ = match_host(request_.host, arena_);
+  RouteQuery query{.request = &request_,
+                   .host = match_host_,
+                   .path = request_.path,
+                   .client = client_.bytes,
+                   .listener = listener_.spec.name,
+                   .attributes = attributes_ ? &*attributes_ : nullptr};
+  if (!attributes_ && identity_position_ > 0) {  // nobody supplied any: what is asked for is absent
+    attributes_.emplace();
+    query.attributes = &*attributes_;
+  }
+  choice_ = pin_.snapshot().router().match(query, pin_.scratch());
+  if (choice_.kind == RouteChoice::Kind::needs_attributes && listener_.chain.identity.empty()) {
+    attributes_.emplace();
+    query.attributes = &*attributes_;
+    choice_ = pin_.snapshot().router().match(query, pin_.scratch());
+  }
+  if (choice_.kind == RouteChoice::Kind::found) {
+    const CompiledRoute& route = pin_.snapshot().routes()[choice_.route];
+    if (!encoded_slash_ || route.encoded_slash_keep) take_route(route);
+  }
+  return choice_.kind;
+}
+
+Refusal Exchange::refusal() const noexcept {
+  auto client = [](Errc code, std::string_view why) { return Error{code, Origin::client, Retry::never, why}; };
+  switch (choice_.kind) {
+    case RouteChoice::Kind::wrong_method:
+      return {client(Errc::method_not_allowed, "a route has this path, but not for this method"), choice_.allowed};
+    case RouteChoice::Kind::found:
+      return {client(Errc::bad_path, "%2F in the path; the service does not say `encoded_slash: keep`")};
+    default: return {client(Errc::no_route, "no route matches this request")};
+  }
+}
+
+void Exchange::take_route(const CompiledRoute& route) {
+  route_ = &route;
+  record_.route = route.name;
+  if (std::uint32_t n = route.chain.slot_bytes) {
+    slots_ = static_cast<char*>(arena_.allocate(n));
+    std::memset(slots_, 0, n);
+  }
+}
+
+Verdict Exchange::run(std::uint32_t& position, const std::vector<RequestStep>& steps) {
+  while (position < steps.size()) {
+    const RequestStep& step = steps[position++];
+    Verdict v = step.run(step.filter, *this);
+    if (!v.is_next()) return v;
+  }
+  return Verdict::next();
+}
+
+Verdict Exchange::run_response_steps(Reply& reply) {
+  const auto& steps = route_->chain.response;
+  while (response_position_ < steps.size()) {
+    const ResponseStep& step = steps[response_position_++];
+    Verdict v = step.run(step.filter, *this, reply);
+    if (!v.is_next()) return v;
+  }
+  return Verdict::next();
+}
+
+net::Task<Reply> Exchange::refuse(Refusal refusal) {
+  note_failure(refusal.error);
+  if (record_.request_id.empty())  // refused before its headers were looked at
+    record_.request_id = request_id_for(request_.headers, false, worker_.loop().random(), arena_);
+  std::string_view allow;
+  if (refusal.error.code == Errc::method_not_allowed)
+    allow = pin_.snapshot().router().allow_text(refusal.allowed, arena_);
+  Reply reply = problem_reply(*this, refusal.error, allow);
+  for (const RefusalStep& step : listener_.chain.refusal) {
+    Verdict v = step.run(step.filter, *this, refusal, reply);
+    while (v.is_later()) v = co_await v.take_task();
+    if (v.is_reply()) reply = v.take_reply();
+  }
+  co_return reply;
+}
+
+net::Task<Reply> Exchange::recover(Error error) {
+  note_failure(error);
+  if (route_) {
+    for (const FailureStep& step : route_->chain.failure) {
+      Verdict v = step.run(step.filter, *this, error);
+      while (v.is_later()) v = co_await v.take_task();
+      if (v.is_reply()) co_return v.take_reply();
+    }
+  }
+  co_return problem_reply(*this, error);
+}
+
+Verdict Exchange::refuse_with(Errc code, std::string_view detail) {
+  auto as_verdict = [](Exchange* x, Refusal refusal) -> net::Task<Verdict> {
+    co_return Verdict::reply(co_await x->refuse(refusal));
+  };
+  return Verdict::later(as_verdict(this, Refusal{.error = {code, Origin::client, Retry::never, detail}}));
+}
+
+void Exchange::note_failure(const Error& e) noexcept {
+  if (record_.failed) return;  // the first reason is the cause
+  record_.failed = true;
+  record_.reason = e.code;
+  record_.detail = e.detail;
+}
+
+void Exchange::mark_first_byte() noexcept { record_.first_byte = worker_.loop().now() - began_; }
+
+http::ResponseHead* Exchange::new_response(std::uint16_t status) {
+  auto* head = new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead)))
+      http::ResponseHead(arena_);
+  head->status = status;
+  return head;
+}
+
+void Exchange::finish_record() noexcept {
+  Time now = worker_.loop().now();
+  record_.client = client_;
+  record_.total = now - began_;
+  record_.tries = report_.tries;
+  record_.endpoint = report_.endpoint;
+  if (report_.tries) {
+    Time until = report_.head_at != Time{} ? report_.head_at : now;
+    record_.upstream = until - report_.began;
+  }
+  // What the gateway itself took until the answer began: the rest is the service's or the client's time.
+  Duration until_answer = record_.first_byte != Duration{} ? record_.first_byte : record_.total;
+  record_.own = std::max(Duration{}, until_answer - record_.upstream);
+  worker_.sink().record(record_);
+}
+
+}  // namespace gatehouse::gateway

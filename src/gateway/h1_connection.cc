@@ -1,0 +1,146 @@
+#include "gateway/h1_connection.h"
+
+#include <algorithm>
+
+#include "gateway/exchange.h"
+#include "gateway/h1_responder.h"
+#include "net/join.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+constexpr Duration kLingerTime = 2s;
+constexpr std::size_t kLingerBytes = 256 * 1024;
+
+Error head_error(const Error& e) noexcept {
+  if (e.code == Errc::io_timeout)
+    return {Errc::client_timeout, Origin::client, Retry::never, "the request head was not complete in time"};
+  return {Errc::client_closed, Origin::client, Retry::never, "the connection ended in the request head"};
+}
+
+http::H1Limits limits_of(const config::ListenerSpec& l) noexcept {
+  http::H1Limits limits;
+  limits.max_head = static_cast<std::size_t>(l.max_head);
+  limits.max_target = std::min(limits.max_target, limits.max_head);
+  return limits;
+}
+
+}  // namespace
+
+H1Connection::H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit, net::StreamPtr stream)
+    : worker_(worker), listener_(listener), permit_(std::move(permit)), stream_(std::move(stream)) {}
+
+H1Connection::~H1Connection() { running_.cancel(); }
+
+void H1Connection::start() { running_ = run(); }
+
+void H1Connection::cancel() noexcept {
+  running_.cancel();
+  worker_.connection_ended(*this);
+}
+
+net::Task<void> H1Connection::run() {
+  while (!last_) {
+    if (input_.empty()) {
+      const CompiledListener* l = worker_.current().listener(listener_);
+      if (!l) break;
+      worker_.set_idle(*this, true);
+      auto bytes = co_await stream_->recv(BlockPool::kSmall, after(worker_.loop().now(), l->spec.timeouts.keep_alive));
+      worker_.set_idle(*this, false);
+      if (!bytes || bytes->empty()) break;
+      input_ = std::move(*bytes);
+    }
+    if (!co_await exchange()) break;
+  }
+  worker_.connection_ended(*this);
+}
+
+net::Task<Result<void>> H1Connection::read_head(http::H1RequestReader& reader, http::RequestHead& head, Time deadline) {
+  for (;;) {
+    auto progress = reader.feed(input_.view(), head);
+    if (!progress) co_return std::unexpected(progress.error());
+    if (*progress == http::Progress::done) co_return {};
+    auto more = co_await stream_->recv(BlockPool::kSmall, deadline);
+    if (!more) co_return std::unexpected(head_error(more.error()));
+    if (more->empty()) co_return std::unexpected(head_error({.code = Errc::io_closed}));
+    input_ = net::joined(worker_.loop().blocks(), std::move(input_), *more);
+  }
+}
+
+// One request and its answer. Everything that belongs to it lives in this frame and is gone when it ends.
+net::Task<bool> H1Connection::exchange() {
+  net::Loop& loop = worker_.loop();
+  SnapshotPin pin = worker_.pin();
+  const CompiledListener* listener = pin.snapshot().listener(listener_);
+  if (!listener) co_return false;
+  const config::ListenerSpec& spec = listener->spec;
+  Time began = loop.now();
+  Arena arena(loop.blocks());
+  http::H1RequestReader reader(limits_of(spec));
+  H1Responder responder(*stream_, spec, reader);
+  Exchange x(worker_, pin, *listener, responder, arena, stream_->peer().ip, began);
+  responder.attach(x);
+
+  auto head = co_await read_head(reader, x.request(), after(began, spec.timeouts.head));
+  if (head && reader.framing().kind == http::Framing::Kind::length && spec.max_body &&
+      reader.framing().length > spec.max_body)
+    head = fail(Errc::body_too_large, "Content-Length is above max_body", Origin::client);
+  if (!head) {
+    last_ = true;
+    if (!reader.started()) co_return false;  // nothing but empty lines
+    responder.close_after();
+    co_await refuse_request(x, head.error());
+    co_await linger();
+    co_return false;
+  }
+  BlockRef head_block = input_.block();  // the head's views point into it
+  input_.remove_prefix(reader.consumed());
+  if (input_.empty()) input_ = Slice{};
+  x.set_upgrade(reader.upgrade());
+
+  std::optional<H1RequestBody> body;
+  if (reader.framing().kind != http::Framing::Kind::none) {
+    upstream::H1BodyPolicy policy{.sender = Origin::client,
+                                  .idle = spec.timeouts.body_idle,
+                                  .max_bytes = spec.max_body,
+                                  .min_rate = spec.timeouts.min_rate};
+    body.emplace(*stream_, input_, reader.framing(), arena, policy, reader.expects_continue());
+    x.set_body(&*body);
+    responder.attach(*body);
+  }
+  if (last_) responder.close_after();
+  bool served = co_await net::UntilClosed(*stream_, !spec.half_close, serve(x));
+  if (body) x.record().bytes_in = body->received();
+  if (!served) {
+    x.note_failure({Errc::client_closed, Origin::client, Retry::never, "the client closed the connection"});
+    co_return false;
+  }
+  bool keep = responder.keeps_connection() && (!body || body->finished() || co_await body->drain());
+  if (!keep && responder.began() && body && !body->finished()) co_await linger();
+  co_return keep;
+}
+
+// The answer to what could not be read as a request.
+net::Task<void> H1Connection::refuse_request(Exchange& x, Error error) {
+  if (error.code == Errc::client_closed) {
+    x.note_failure(error);
+    co_return;
+  }
+  x.note_request();
+  Reply reply = co_await x.refuse({.error = error});
+  (void)co_await x.responder().send(reply);
+}
+
+// Closes so that the client can read the answer: a close with unread bytes would reset the connection under it.
+net::Task<void> H1Connection::linger() {
+  stream_->shutdown_send();
+  input_ = Slice{};
+  Time deadline = after(worker_.loop().now(), kLingerTime);
+  for (std::size_t seen = 0; seen < kLingerBytes;) {
+    auto bytes = co_await stream_->recv(BlockPool::kSmall, deadline);
+    if (!bytes || bytes->empty()) break;
+    seen += bytes->size();
+  }
+}
+
+}  // namespace gatehouse::gateway

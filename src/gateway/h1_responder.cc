@@ -1,0 +1,128 @@
+#include "gateway/h1_responder.h"
+
+#include <algorithm>
+
+#include "gateway/worker.h"
+#include "net/join.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+using Kind = http::Framing::Kind;
+
+constexpr std::uint64_t kDrainBytes = 64 * 1024;  // of a body that nobody wants any more
+constexpr Duration kDrainTime = 2s;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+bool has_no_body(http::Method method, std::uint16_t status) noexcept {
+  return method == http::Method::head || status < 200 || status == 204 || status == 304;
+}
+
+Error client_error(const Error& e) noexcept {
+  switch (e.code) {
+    case Errc::io_timeout:
+      return {Errc::client_too_slow, Origin::client, Retry::never, "the client did not take the answer in time"};
+    case Errc::io_reset:
+    case Errc::io_closed:
+      return {Errc::client_closed, Origin::client, Retry::never, "the client went away during the answer"};
+    default: return e;
+  }
+}
+
+}  // namespace
+
+net::Task<Result<upstream::Piece>> H1RequestBody::pull_later() {
+  if (std::exchange(expects_continue_, false) && inner_.received() == 0) {
+    net::SliceList out;
+    out.add(Slice::unowned(kContinue));
+    if (auto sent = co_await stream_.send(std::move(out), 10s); !sent) co_return std::unexpected(client_error(sent.error()));
+  }
+  co_return co_await inner_.pull_later();
+}
+
+bool H1RequestBody::drainable() const noexcept {
+  if (inner_.finished()) return true;
+  // A client that waits for `100 Continue` may send the body or not: nobody can tell where the next request begins.
+  if (expects_continue_) return false;
+  return inner_.remaining().value_or(0) <= kDrainBytes;
+}
+
+net::Task<bool> H1RequestBody::drain() {
+  auto rest = [](H1RequestBody* self) -> net::Task<bool> {
+    std::uint64_t limit = self->received() + kDrainBytes;
+    while (!self->finished() && self->received() <= limit) {
+      auto piece = co_await upstream::pull(self->inner_);
+      if (!piece) co_return false;
+    }
+    co_return self->finished();
+  };
+  Time deadline = after(stream_.loop().now(), kDrainTime);
+  auto drained = co_await net::with_deadline(stream_.loop(), deadline, rest(this));
+  co_return drained.value_or(false);
+}
+
+bool H1Responder::may_keep(const http::Framing& framing) const noexcept {
+  return !close_ && reader_.keep_alive() && framing.kind != Kind::until_close &&
+         !exchange_->worker().draining() && (!body_ || body_->drainable());
+}
+
+http::H1Out H1Responder::frame(const Reply& reply) noexcept {
+  const http::RequestHead& request = exchange_->request();
+  http::H1Out how;
+  if (has_no_body(request.method, reply.head->status)) {
+    how.length_as_given = request.method == http::Method::head || reply.head->status == 304;
+  } else if (auto length = reply.body ? reply.body->length() : std::optional<std::uint64_t>(0)) {
+    how.framing = {*length ? Kind::length : Kind::none, *length};
+    how.zero_length = *length == 0;
+  } else {
+    how.framing.kind = request.version == http::Version::http10 ? Kind::until_close : Kind::chunked;
+  }
+  keep_ = may_keep(how.framing);
+  how.close = !keep_;
+  how.keep_alive = keep_ && request.version == http::Version::http10;
+  return how;
+}
+
+net::Task<Result<void>> H1Responder::send(Reply& reply) {
+  Exchange& x = *exchange_;
+  net::Loop& loop = stream_.loop();
+  http::H1Out how = frame(reply);
+  BlockRef block = loop.blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(*reply.head)));
+  char* out = block->data();
+  std::size_t n = http::write_response_head(*reply.head, how, x.worker().date(), {out, block->capacity()});
+  Slice head(std::move(block), out, n);
+
+  x.record().status = reply.head->status;
+  x.mark_first_byte();
+  Result<void> sent;
+  if (reply.body && how.framing.kind != Kind::none) {
+    sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing,
+                                             listener_.timeouts.write_idle, progress_);
+    x.record().bytes_out = progress_.body_bytes;
+  } else {
+    progress_.began = true;
+    net::SliceList list;
+    list.add(std::move(head));
+    sent = co_await stream_.send(std::move(list), listener_.timeouts.write_idle);
+    progress_.complete = sent.has_value();
+  }
+  if (sent) co_return sent;
+  // Without a length or chunks only a reset tells the client that the end is not the end.
+  if (progress_.began && how.framing.kind == Kind::until_close) stream_.reset_on_close();
+  if (!progress_.began) x.record().status = 0;
+  co_return std::unexpected(client_error(sent.error()));
+}
+
+net::Task<Result<void>> H1Responder::interim(const http::ResponseHead& head) {
+  if (exchange_->request().version == http::Version::http10) co_return {};
+  BlockRef block = stream_.loop().blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(head)));
+  char* out = block->data();
+  std::size_t n = http::write_interim_head(head, {out, block->capacity()});
+  net::SliceList list;
+  list.add(Slice(std::move(block), out, n));
+  auto sent = co_await stream_.send(std::move(list), listener_.timeouts.write_idle);
+  if (!sent) co_return std::unexpected(client_error(sent.error()));
+  co_return {};
+}
+
+}  // namespace gatehouse::gateway

@@ -1,0 +1,68 @@
+// The answer's way out over HTTP/1: framing, interim heads, and whether the connection survives it.
+#pragma once
+
+#include "gateway/exchange.h"
+#include "http/h1_reader.h"
+#include "http/h1_writer.h"
+#include "net/stream.h"
+#include "upstream/h1_body.h"
+#include "upstream/h1_send.h"
+
+namespace gatehouse::gateway {
+
+// A client's request body. The first pull that finds nothing there sends `100 Continue` where it was asked for.
+class H1RequestBody final : public upstream::BodySource {
+ public:
+  H1RequestBody(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena,
+                const upstream::H1BodyPolicy& policy, bool expects_continue)
+      : stream_(stream), inner_(stream, input, framing, arena, policy), expects_continue_(expects_continue) {}
+
+  bool try_pull(Result<upstream::Piece>& out) override { return inner_.try_pull(out); }
+  net::Task<Result<upstream::Piece>> pull_later() override;
+  std::optional<std::uint64_t> length() const noexcept override { return inner_.length(); }
+
+  // Whether the rest can be read and thrown away, so that the connection may carry another request.
+  bool drainable() const noexcept;
+  // Does it; false if there was too much of it, or it did not come.
+  net::Task<bool> drain();
+  bool finished() const noexcept { return inner_.finished(); }
+  std::uint64_t received() const noexcept { return inner_.received(); }
+
+ private:
+  net::Stream& stream_;
+  upstream::H1Body inner_;
+  bool expects_continue_;
+};
+
+class H1Responder final : public Responder {
+ public:
+  H1Responder(net::Stream& stream, const config::ListenerSpec& listener, const http::H1RequestReader& reader) noexcept
+      : stream_(stream), listener_(listener), reader_(reader) {}
+
+  // Both before the first send.
+  void attach(Exchange& x) noexcept { exchange_ = &x; }
+  void attach(H1RequestBody& body) noexcept { body_ = &body; }
+  void close_after() noexcept { close_ = true; }  // any time before the head leaves
+
+  net::Task<Result<void>> send(Reply& reply) override;
+  net::Task<Result<void>> interim(const http::ResponseHead& head) override;
+  bool began() const noexcept override { return progress_.began; }
+
+  // After send: the answer is complete and the client was told that the connection goes on.
+  bool keeps_connection() const noexcept { return keep_ && progress_.complete; }
+
+ private:
+  http::H1Out frame(const Reply& reply) noexcept;
+  bool may_keep(const http::Framing& framing) const noexcept;
+
+  net::Stream& stream_;
+  const config::ListenerSpec& listener_;
+  const http::H1RequestReader& reader_;
+  Exchange* exchange_ = nullptr;
+  H1RequestBody* body_ = nullptr;
+  upstream::SendProgress progress_;
+  bool close_ = false;
+  bool keep_ = false;
+};
+
+}  // namespace gatehouse::gateway

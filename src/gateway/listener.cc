@@ -1,0 +1,58 @@
+#include "gateway/listener.h"
+
+#include <algorithm>
+
+#include "gateway/h1_connection.h"
+#include "net/loop.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+constexpr Duration kDescriptorPause = 100ms;  // accept never spins on EMFILE
+
+void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no locked instruction
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+bool is_trusted(const config::ListenerSpec& spec, const IpAddress& ip) noexcept {
+  return std::ranges::any_of(spec.trusted_proxies,
+                             [&](const config::Cidr& c) { return in_network(ip, c.address, c.bits); });
+}
+
+}  // namespace
+
+Listener::Listener(Worker& worker, std::string name, std::unique_ptr<net::Acceptor> acceptor)
+    : worker_(worker), name_(std::move(name)), acceptor_(std::move(acceptor)), accepting_(accept_all()) {}
+
+net::Task<void> Listener::accept_all() {
+  for (;;) {
+    co_await acceptor_->wait();
+    for (;;) {
+      auto stream = acceptor_->try_accept();
+      if (!stream) {
+        bump(worker_.stats().accept_failures);
+        // Descriptors of idle connections come back at the end of this turn.
+        bool freed = worker_.close_some_idle();
+        co_await net::sleep_for(worker_.loop(), freed ? Duration(1ms) : kDescriptorPause);
+        continue;
+      }
+      if (!*stream) break;
+      take(std::move(*stream));
+    }
+  }
+}
+
+void Listener::take(net::StreamPtr stream) {
+  const CompiledListener* listener = worker_.current().listener(name_);
+  if (!listener) return;  // its last connection attempts, while a reload removes it
+  const config::ListenerSpec& spec = listener->spec;
+  ConnectionPermit permit(listener->shared, spec, stream->peer().ip, is_trusted(spec, stream->peer().ip));
+  if (!permit) {
+    bump(worker_.stats().rejected);
+    return;
+  }
+  bump(worker_.stats().accepted);
+  worker_.adopt(std::make_unique<H1Connection>(worker_, name_, std::move(permit), std::move(stream)));
+}
+
+}  // namespace gatehouse::gateway

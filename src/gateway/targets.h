@@ -1,0 +1,56 @@
+// The targets that a configuration can name: services, redirects, fixed replies.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gateway/router.h"
+#include "gateway/target.h"
+#include "upstream/service.h"
+
+namespace gatehouse::gateway {
+
+// Where a share of a route's requests goes.
+struct WeightedVersion {
+  const upstream::Service* service = nullptr;         // of the same snapshot
+  const upstream::ServiceVersion* version = nullptr;  // of that service
+  double up_to = 100;                                 // cumulated percent
+  std::uint32_t series = 0;                           // StateRegistry::series
+};
+
+class ProxyTarget final : public Target {
+ public:
+  struct Parts {
+    std::vector<WeightedVersion> versions;          // never empty; the last reaches 100
+    std::vector<upstream::CallPolicy> policies;     // by position in `versions`
+    std::vector<CompiledRewrite> rewrites;          // by the pattern that matched
+    std::string host;                               // for Host instead of the client's; empty = the client's
+  };
+  explicit ProxyTarget(Parts parts) : parts_(std::move(parts)) {}
+  net::Task<Result<Reply>> answer(Exchange& x) const override;
+
+ private:
+  std::size_t pick(Exchange& x) const;
+  Parts parts_;
+};
+
+class RedirectTarget final : public Target {
+ public:
+  RedirectTarget(std::vector<CompiledRewrite> to, std::uint16_t status) : to_(std::move(to)), status_(status) {}
+  net::Task<Result<Reply>> answer(Exchange& x) const override;
+
+ private:
+  std::vector<CompiledRewrite> to_;  // by the pattern that matched
+  std::uint16_t status_;
+};
+
+class ReplyTarget final : public Target {
+ public:
+  explicit ReplyTarget(config::ReplySpec spec) : spec_(std::move(spec)) {}
+  net::Task<Result<Reply>> answer(Exchange& x) const override;
+
+ private:
+  config::ReplySpec spec_;
+};
+
+}  // namespace gatehouse::gateway
