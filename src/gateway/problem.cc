@@ -70,14 +70,15 @@ std::string_view problem_document(const Error& error, std::string_view request_i
 }
 
 Reply problem_reply(Exchange& x, const Error& error, std::string_view allow) {
-  using enum http::HeaderId;
   const std::uint16_t status = problem_status(error.code);
   Reply reply{.head = x.new_response(status), .body = nullptr};
   http::HeaderTable& headers = reply.head->headers;
-  headers.add(content_type, "application/problem+json");
-  headers.add(cache_control, "no-store");  // a 404 or 405 may otherwise be kept by its receiver
+  headers.add(http::HeaderId::content_type, "application/problem+json");
+  headers.add(http::HeaderId::cache_control,
+              "no-store");  // a 404 or 405 may otherwise be kept by its receiver
   if (!allow.empty()) headers.add(http::HeaderId::allow, allow);
-  if (status == 503) headers.add(retry_after, kRetryAfterSeconds[x.worker().loop().random().below(3)]);
+  if (status == 503)
+    headers.add(http::HeaderId::retry_after, kRetryAfterSeconds[x.worker().loop().random().below(3)]);
   if (x.request().method != http::Method::head)
     reply.body =
         upstream::make_in<upstream::TextBody>(x.arena(), problem_document(error, x.request_id(), x.arena()));
