@@ -49,7 +49,7 @@ class H1RequestReader {
 
   std::size_t consumed() const noexcept {
     return cursor_.line;
-  }                                                             // after done: bytes of the head in the buffer
+  }  // after done: bytes of the head in the buffer
   const Framing& framing() const noexcept { return framing_; }  // after done
   bool keep_alive() const noexcept { return keep_alive_; }      // after done: what version and Connection say
   bool expects_continue() const noexcept { return expects_continue_; }  // after done

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -125,19 +124,25 @@ constexpr std::size_t slot_of(const Words& w, std::size_t n, std::uint64_t facto
   return static_cast<std::size_t>(mixed * factor >> 56);
 }
 
-// The bit that makes the case of a letter, for the letters of `name` only: '-' and digits must match exactly.
-struct Entry {
-  Words words;
-  Words case_bits;
-  std::uint8_t size = 0;
+// `mask` clears the bit that makes the case, for the letters of the name only: '-' must match exactly. A
+// cache line each.
+struct alignas(64) Entry {
+  Words masked;
+  Words mask;
+  std::size_t size = 0;
   HeaderId id = other;
 };
 
 constexpr Entry entry_of(const HeaderInfo& h) {
   std::array<char, kLongest> bits{};
-  for (std::size_t i = 0; i < h.name.size(); ++i) bits[i] = h.name[i] >= 'a' && h.name[i] <= 'z' ? 0x20 : 0;
-  return {words_of(h.name.data(), h.name.size()), words_of(bits.data(), h.name.size()),
-          static_cast<std::uint8_t>(h.name.size()), h.id};
+  for (std::size_t i = 0; i < h.name.size(); ++i)
+    bits[i] = static_cast<char>(h.name[i] >= 'a' && h.name[i] <= 'z' ? 0xdf : 0xff);
+  const Words mask = words_of(bits.data(), h.name.size());
+  const Words words = words_of(h.name.data(), h.name.size());
+  return {{words.first & mask.first, words.middle & mask.middle, words.last & mask.last},
+          mask,
+          h.name.size(),
+          h.id};
 }
 
 constexpr bool hashed(HeaderId id) { return id != other && id != x_forwarded_other; }
@@ -192,10 +197,11 @@ HeaderId header_id(std::string_view name) noexcept {
   if (n >= kShortest && n <= kLongest) [[likely]] {
     const Words w = words_of(name.data(), n);
     const Entry& e = kEntries[kSlotIds[slot_of(w, n, kFactor)]];
-    std::uint64_t difference = (w.first ^ e.words.first) & ~e.case_bits.first;
-    difference |= (w.middle ^ e.words.middle) & ~e.case_bits.middle;
-    difference |= (w.last ^ e.words.last) & ~e.case_bits.last;
-    if ((difference | (n ^ e.size)) == 0) return e.id;
+    std::uint64_t difference = n ^ e.size;
+    difference |= (w.first & e.mask.first) ^ e.masked.first;
+    difference |= (w.middle & e.mask.middle) ^ e.masked.middle;
+    difference |= (w.last & e.mask.last) ^ e.masked.last;
+    if (difference == 0) return e.id;
   }
   return begins_forwarded(name) ? x_forwarded_other : other;
 }
@@ -207,6 +213,7 @@ const HeaderInfo& header_info(HeaderId id) noexcept {
 
 bool iequals(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
+  if (a == b) return true;  // nearly always, if at all
   for (std::size_t i = 0; i < a.size(); ++i)
     if (to_lower(a[i]) != to_lower(b[i])) return false;
   return true;
@@ -234,23 +241,15 @@ HeaderId folded_id(std::string_view received) noexcept {
   return header_id({folded.data(), n});
 }
 
-void HeaderTable::grow() {
+bool HeaderTable::grow() {
+  static_assert(std::is_trivially_copyable_v<Header>);
+  if (size_ >= kMaxFields) return false;
   const std::uint32_t capacity = capacity_ ? capacity_ * 2 : 32;
   void* memory = arena_->allocate(capacity * sizeof(Header), alignof(Header));
   if (size_) std::memcpy(memory, fields_, size_ * sizeof(Header));
   fields_ = static_cast<Header*>(memory);
   capacity_ = capacity;
-}
-
-void HeaderTable::add(Header h) {
-  static_assert(std::is_trivially_copyable_v<Header>);
-  if (size_ == capacity_) {
-    if (size_ >= kMaxFields) return;
-    grow();
-  }
-  new (fields_ + size_) Header(h);
-  ++size_;
-  seen_ |= std::uint64_t{1} << static_cast<unsigned>(h.id);
+  return true;
 }
 
 const Header* HeaderTable::find(HeaderId id) const noexcept {

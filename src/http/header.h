@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string_view>
 
 #include "base/arena.h"
@@ -129,7 +130,13 @@ class HeaderTable {
   const Header* begin() const noexcept { return fields_; }
   const Header* end() const noexcept { return fields_ + size_; }
 
-  void add(Header h);  // beyond kMaxFields it is ignored: the parser refuses such messages before
+  void add(const Header& h) {  // beyond kMaxFields it is ignored: the parser refuses such messages before
+    if (size_ == capacity_ && !grow()) [[unlikely]]
+      return;
+    new (fields_ + size_) Header(h);
+    ++size_;
+    seen_ |= std::uint64_t{1} << static_cast<unsigned>(h.id);
+  }
   void add(HeaderId id, std::string_view value) { add(Header{header_info(id).name, value, id}); }
   void add(std::string_view name, std::string_view value) { add(Header{name, value, header_id(name)}); }
 
@@ -158,7 +165,7 @@ class HeaderTable {
 
  private:
   static_assert(static_cast<unsigned>(HeaderId::last_) <= 64);
-  void grow();
+  bool grow();
   Arena* arena_;
   Header* fields_ = nullptr;
   std::uint32_t size_ = 0;
