@@ -90,6 +90,11 @@ class ConditionTable {
   template <class F>
   bool any_value(std::uint32_t index, const RouteQuery& query, F each) const;
   bool late(std::uint32_t index) const noexcept { return is_late(conditions_[index].key); }
+  // Whether the key has texts: any_value gives them.
+  bool by_text(std::uint32_t index) const noexcept {
+    Key key = conditions_[index].key;
+    return key != Key::host && key != Key::path && key != Key::ip;
+  }
   // The index of `condition`, one of those that `range` was added with.
   std::uint32_t find(Range range, const config::Condition& condition) const noexcept;
 

@@ -21,7 +21,7 @@ bool all_texts(const config::Condition& condition) {
 // condition.
 void narrow(ConditionMap& map, const config::Condition& condition, MethodTable& methods) {
   if (!all_texts(condition)) {
-    map.compiled.push_back(&condition);
+    map.on_method.push_back(&condition);
     return;
   }
   std::uint64_t named = 0;

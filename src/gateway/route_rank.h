@@ -35,11 +35,13 @@ class MethodTable {
 struct ConditionMap {
   std::uint32_t route = 0;
   std::vector<const config::Condition*> all;       // as written, for the proof that two are disjoint
-  std::vector<const config::Condition*> compiled;  // `all` less those that `methods` expresses wholly
-  std::uint64_t methods = MethodTable::kAll;       // that can match; GET brings HEAD
-  std::uint64_t told_apart = MethodTable::kAll;    // `methods` as rule 5 compares them: named ones only
-  bool names_head = false;                         // wins over GET, which serves HEAD besides
-  std::uint32_t keys = 0;                          // `method` counted, once
+  std::vector<const config::Condition*> compiled;  // `all` less those on `method`
+  std::vector<const config::Condition*>
+      on_method;                              // those of them that `methods` does not express: `P*`, `~...`
+  std::uint64_t methods = MethodTable::kAll;  // that can match; GET brings HEAD
+  std::uint64_t told_apart = MethodTable::kAll;  // `methods` as rule 5 compares them: named ones only
+  bool names_head = false;                       // wins over GET, which serves HEAD besides
+  std::uint32_t keys = 0;                        // `method` counted, once
 };
 
 // The maps of `route`; one if it has no `when`.

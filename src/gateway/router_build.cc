@@ -32,9 +32,10 @@ class TablesBuilder {
   std::uint32_t new_host(std::string text);
   std::uint32_t terminal(std::uint32_t host, const PathPattern& pattern, std::uint32_t& regex);
   std::uint32_t regex(std::uint32_t host, const PathPattern& pattern, std::uint32_t& index);
-  std::uint32_t new_terminal();
+  std::uint32_t new_terminal(std::uint32_t host);
   std::uint32_t compile_pattern(const PathPattern& pattern, std::uint32_t index,
                                 const config::RouteSpec& route);
+  void test_methods();
   void check_overlaps();
   void add_groups();
   void add_group(std::size_t begin, std::size_t end);
@@ -61,6 +62,7 @@ std::unique_ptr<const RouterTables> TablesBuilder::build() {
   t_->host_routes.resize(1);
   t_->nodes.resize(1);
   t_->terminals.resize(1);
+  t_->terminal_hosts.resize(1);
   t_->regex_blocks.resize(1);
   t_->dispatches.resize(1);
   t_->dispatch_lists.resize(1);
@@ -70,6 +72,7 @@ std::unique_ptr<const RouterTables> TablesBuilder::build() {
   auto [first, last] = std::ranges::unique(priorities_);
   priorities_.erase(first, last);
   for (std::uint32_t i = 0; i < spec_.routes.size(); ++i) add_route(i);
+  test_methods();
   sort_by_rank(ranked_);
   check_overlaps();
   add_groups();
@@ -84,10 +87,10 @@ void TablesBuilder::add_route(std::uint32_t index) {
   static const std::vector<PathPattern> kEveryPath{
       PathPattern{.text = "/*", .segments = {}, .below = true, .trailing_slash = false, .regex = {}}};
   const config::RouteSpec& route = spec_.routes[index];
-  t_->routes.push_back({route.name, route.at});
   std::uint32_t first_map = size_of(maps_);
   for (ConditionMap& map : condition_maps(route, index, t_->methods)) {
     ranges_.push_back(t_->conditions.add(map.compiled, diagnostics_));
+    t_->maps.push_back({t_->conditions.add(map.on_method, diagnostics_), map.keys});
     maps_.push_back(std::move(map));
   }
   if (t_->methods.full())
@@ -130,7 +133,8 @@ std::uint32_t TablesBuilder::host(const config::HostPattern& pattern) {
   return t_->hosts.insert(scope, text, new_host((pattern.wildcard ? "*" : "") + std::string(text)));
 }
 
-std::uint32_t TablesBuilder::new_terminal() {
+std::uint32_t TablesBuilder::new_terminal(std::uint32_t host) {
+  t_->terminal_hosts.push_back(host);
   t_->terminals.emplace_back();
   return size_of(t_->terminals) - 1;
 }
@@ -156,7 +160,7 @@ std::uint32_t TablesBuilder::terminal(std::uint32_t host, const PathPattern& pat
   PathNode& n = t_->nodes[node];
   bool slash = pattern.trailing_slash && !pattern.segments.empty();  // `/` ends in itself
   std::uint32_t& place = pattern.below ? n.below : slash ? n.slash : n.exact;
-  if (place == 0) place = new_terminal();
+  if (place == 0) place = new_terminal(host);
   return place;
 }
 
@@ -164,7 +168,7 @@ std::uint32_t TablesBuilder::regex(std::uint32_t host, const PathPattern& patter
   std::uint32_t& block = t_->host_routes[host].regexes;
   if (block == 0) {
     block = size_of(t_->regex_blocks);
-    t_->regex_blocks.push_back({new_terminal(), {}});
+    t_->regex_blocks.push_back({new_terminal(host), {}});
   }
   auto& expressions = t_->regex_blocks[block].expressions;
   auto [it, fresh] = regex_indexes_.try_emplace({block, pattern.regex}, size_of(expressions));
@@ -203,6 +207,25 @@ std::uint32_t TablesBuilder::compile_pattern(const PathPattern& pattern, std::ui
   return size_of(t_->patterns) - 1;
 }
 
+// Conditions such as `method: P*`, for all methods that have a bit.
+void TablesBuilder::test_methods() {
+  BlockPool pool;
+  Arena arena(pool);
+  http::RequestHead head(arena);
+  RouteQuery query;
+  query.request = &head;
+  ConditionScratch scratch;
+  for (std::uint32_t m = 0; m < maps_.size(); ++m) {
+    if (t_->maps[m].on_method.count == 0) continue;
+    for (std::size_t i = 1; i < t_->methods.names().size(); ++i) {
+      head.method_text = t_->methods.names()[i];
+      head.method = http::method_of(head.method_text);
+      if (t_->conditions.holds(t_->maps[m].on_method, query, scratch) == Truth::no)
+        maps_[m].methods &= ~(std::uint64_t{1} << i);
+    }
+  }
+}
+
 void TablesBuilder::check_overlaps() {
   OverlapCheck overlaps(spec_, maps_, diagnostics_);
   std::span<const RankedEntry> all(ranked_);
@@ -218,7 +241,7 @@ void TablesBuilder::check_overlaps() {
 void TablesBuilder::add_groups() {
   t_->entries.reserve(ranked_.size());
   for (const RankedEntry& e : ranked_)
-    t_->entries.push_back({maps_[e.map].methods, e.route, e.pattern, ranges_[e.map], e.regex, e.keys});
+    t_->entries.push_back({maps_[e.map].methods, e.route, e.pattern, ranges_[e.map], e.regex, e.map});
   for (std::size_t begin = 0, end = 0; begin < ranked_.size(); begin = end) {
     while (end < ranked_.size() && equal_rank(ranked_[begin], ranked_[end])) ++end;
     add_group(begin, end);

@@ -21,6 +21,7 @@ struct NoTrace {
   void regex_failed(std::uint32_t /*entry*/) {}
   void conditions(std::uint32_t /*entry*/, Truth) {}
   void not_dispatched(std::uint32_t /*entry*/, std::uint32_t /*dispatch*/) {}
+  void decided(std::uint32_t /*entry*/) {}
 };
 
 template <class Trace>
@@ -61,6 +62,11 @@ class RouterMatch {
 
   // Whether the entry would serve the request; `no` also for a wrong method, which is noted.
   Truth test(std::uint32_t entry, std::uint32_t block);
+  bool method_fits(const RouteEntry& entry) const {
+    if ((entry.methods & method_) == 0) return false;
+    if (method_ != MethodTable::kUnnamed) return true;
+    return t_.conditions.holds(t_.maps[entry.map].on_method, q_, s_.conditions) == Truth::yes;
+  }
   void split();
   void capture(const RouteEntry& entry);
 
@@ -232,7 +238,7 @@ Truth RouterMatch<Trace>::test(std::uint32_t index, std::uint32_t block) {
     trace_.regex_failed(index);
     return Truth::no;
   }
-  if ((entry.methods & method_) == 0) {
+  if (!method_fits(entry)) {
     other_method_ = true;
     trace_.wrong_method(index);
     if (collecting_ && t_.conditions.holds(entry.conditions, q_, s_.conditions) != Truth::no)
@@ -253,6 +259,7 @@ bool RouterMatch<Trace>::decide(std::uint32_t index, Truth truth) {
   if (truth == Truth::no) return false;
   if (!decided_) {
     decided_ = true;
+    trace_.decided(index);
     const RouteEntry& entry = t_.entries[index];
     choice_.kind = truth == Truth::unknown ? RouteChoice::Kind::needs_attributes : RouteChoice::Kind::found;
     choice_.route = entry.route;

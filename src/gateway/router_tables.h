@@ -25,7 +25,13 @@ struct RouteEntry {
   std::uint32_t pattern = 0;
   ConditionTable::Range conditions;
   std::uint32_t regex = 0;  // within the regex block of its host, if its pattern is a regex
-  std::uint32_t keys = 0;   // for explain
+  std::uint32_t map = 0;
+};
+
+struct CompiledMap {
+  ConditionTable::Range
+      on_method;           // for methods that the table does not name; the others are bits of `methods`
+  std::uint32_t keys = 0;  // for explain
 };
 
 // Entries of one terminal and priority. Without dispatch they are tried in the order of their rank. With it
@@ -77,11 +83,6 @@ struct CompiledPattern {
   std::array<std::uint8_t, kMaxPathParameters> parameters{};  // depths
 };
 
-struct RouteLabel {  // for explain
-  std::string name;
-  config::Location at;
-};
-
 struct RouterTables {
   static constexpr std::uint32_t kExactHost = 0;  // scopes of `hosts`
   static constexpr std::uint32_t kWildcard = 1;
@@ -91,11 +92,13 @@ struct RouterTables {
   std::size_t wildcard_dots = 0;        // in the longest wildcard; 0 = there are none
   std::size_t max_depth = 0;            // segments of the longest pattern
 
-  TextIndex literals;               // (node, literal) -> node
-  std::vector<PathNode> nodes;      // [0] unused
-  std::vector<Terminal> terminals;  // [0] unused
+  TextIndex literals;                         // (node, literal) -> node
+  std::vector<PathNode> nodes;                // [0] unused
+  std::vector<Terminal> terminals;            // [0] unused
+  std::vector<std::uint32_t> terminal_hosts;  // -> host_routes; for explain
   std::vector<Run> runs;
   std::vector<RouteEntry> entries;
+  std::vector<CompiledMap> maps;
   std::vector<CompiledPattern> patterns;
   std::vector<RegexBlock> regex_blocks;  // [0] unused
 
@@ -105,7 +108,6 @@ struct RouterTables {
 
   ConditionTable conditions;
   MethodTable methods;
-  std::vector<RouteLabel> routes;
 };
 
 // Null on errors. (router_build.cc)
