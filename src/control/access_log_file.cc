@@ -1,0 +1,99 @@
+#include "control/access_log_file.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace gatehouse::control {
+namespace {
+
+std::unexpected<std::string> failure(const std::string& to) {
+  return std::unexpected("access log `" + to + "`: " + std::generic_category().message(errno));
+}
+
+}  // namespace
+
+AccessLogFile::AccessLogFile(AccessLogFile&& o) noexcept
+    : to_(std::move(o.to_)), stdout_fd_(o.stdout_fd_), fd_(std::exchange(o.fd_, -1)), kind_(o.kind_) {}
+
+AccessLogFile& AccessLogFile::operator=(AccessLogFile&& o) noexcept {
+  std::swap(to_, o.to_);
+  std::swap(stdout_fd_, o.stdout_fd_);
+  std::swap(fd_, o.fd_);
+  std::swap(kind_, o.kind_);
+  return *this;
+}
+
+AccessLogFile::~AccessLogFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::expected<AccessLogFile, std::string> AccessLogFile::open(const std::string& to, int stdout_fd) {
+  AccessLogFile file;
+  file.to_ = to;
+  file.stdout_fd_ = stdout_fd;
+  if (to != "stdout") {
+    file.fd_ = ::open(to.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+    if (file.fd_ < 0) return failure(to);
+    return file;
+  }
+  struct stat about{};
+  if (::fstat(stdout_fd, &about) != 0) return failure(to);
+  // A file description of our own can be non-blocking; O_NONBLOCK on the given one would reach whoever shares
+  // it.
+  if (S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode)) {
+    const std::string path = "/proc/self/fd/" + std::to_string(stdout_fd);
+    file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file.fd_ < 0) file.kind_ = Kind::small_steps;
+  } else if (S_ISSOCK(about.st_mode)) {
+    file.kind_ = Kind::socket;
+  }
+  if (file.fd_ < 0) file.fd_ = ::fcntl(stdout_fd, F_DUPFD_CLOEXEC, 0);
+  if (file.fd_ < 0) return failure(to);
+  return file;
+}
+
+AccessLogFile::Written AccessLogFile::write_step(std::string_view bytes) noexcept {
+  ssize_t n = 0;
+  if (kind_ == Kind::socket) {
+    n = ::send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  } else {
+    if (kind_ == Kind::small_steps) {
+      pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
+      if (::poll(&ready, 1, 0) == 0) return {.would_block = true};
+      bytes = bytes.substr(0, PIPE_BUF);
+    }
+    n = ::write(fd_, bytes.data(), bytes.size());
+  }
+  if (n >= 0) return {.bytes = static_cast<std::size_t>(n)};
+  if (errno == EINTR) return {};
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return {.would_block = true};
+  return {.error = errno};
+}
+
+AccessLogFile::Written AccessLogFile::write(std::string_view bytes) noexcept {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const Written step = write_step(bytes.substr(done));
+    done += step.bytes;
+    if (step.would_block || step.error) return {done, step.would_block, step.error};
+  }
+  return {.bytes = done};
+}
+
+std::expected<void, std::string> AccessLogFile::reopen() {
+  auto anew = open(to_, stdout_fd_);
+  if (!anew) return std::unexpected(anew.error());
+  *this = std::move(*anew);
+  return {};
+}
+
+}  // namespace gatehouse::control

@@ -1,0 +1,346 @@
+#include "control/json_line.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+
+namespace gatehouse::control {
+namespace {
+
+constexpr std::array kFields = {
+    LogFieldInfo{LogField::time, "time", "RFC 3339, UTC, microseconds", true, "first byte of the request"},
+    LogFieldInfo{LogField::method, "method", "text", true, "as received"},
+    LogFieldInfo{LogField::host, "host", "text", true, "of the request, as received, with its port"},
+    LogFieldInfo{LogField::path, "path", "text", true,
+                 "normalised; the target as received where it could not be"},
+    LogFieldInfo{LogField::query, "query", "text", false, "with its `?`"},
+    LogFieldInfo{LogField::protocol, "protocol", "text", true, "`HTTP/1.0`, `HTTP/1.1`, `HTTP/2`"},
+    LogFieldInfo{LogField::route, "route", "text", true, "name of the route; empty if none was chosen"},
+    LogFieldInfo{LogField::service, "service", "text", true, "name of the service; empty if none was asked"},
+    LogFieldInfo{LogField::endpoint, "endpoint", "text", true, "address and port of the last try"},
+    LogFieldInfo{LogField::version, "version", "text", true, "version of the service; empty if it has none"},
+    LogFieldInfo{LogField::status, "status", "integer", true, "sent to the client; 0: nothing was sent"},
+    LogFieldInfo{LogField::reason, "reason", "text", true,
+                 "why it failed, from the table of errors; else empty"},
+    LogFieldInfo{LogField::total, "total", "seconds", true,
+                 "first byte of the request to last byte of the answer"},
+    LogFieldInfo{LogField::own, "own", "seconds", true, "the gateway's own share of the time to the answer"},
+    LogFieldInfo{LogField::first_byte, "first_byte", "seconds", true,
+                 "first byte of the request to first of the answer"},
+    LogFieldInfo{LogField::upstream, "upstream", "seconds", true,
+                 "waiting for the service's head, all tries together"},
+    LogFieldInfo{LogField::bytes_in, "bytes_in", "bytes", true, "body of the request"},
+    LogFieldInfo{LogField::bytes_out, "bytes_out", "bytes", true, "body of the answer"},
+    LogFieldInfo{LogField::tries, "tries", "integer", true, "attempts at the service"},
+    LogFieldInfo{LogField::request_id, "request_id", "text", true, "`X-Request-Id`"},
+    LogFieldInfo{LogField::trace_id, "trace_id", "text", true, "of `traceparent`"},
+    LogFieldInfo{LogField::client, "client", "text", true, "address of the client, after `trusted_proxies`"},
+};
+static_assert(kFields.size() == kLogFieldCount);
+static_assert([] {
+  for (std::size_t i = 0; i < kFields.size(); ++i)
+    if (static_cast<std::size_t>(kFields[i].field) != i) return false;
+  return true;
+}());
+
+constexpr bool is_text(LogField f) {
+  return f < LogField::status || f == LogField::reason || f >= LogField::request_id;
+}
+
+// `,"method":"`: 16 bytes are moved, `size` of them count.
+struct Key {
+  std::array<char, 16> text{};
+  std::size_t size = 0;
+};
+constexpr std::array<Key, kLogFieldCount> kKeys = [] {
+  std::array<Key, kLogFieldCount> keys{};
+  for (std::size_t i = 0; i < kLogFieldCount; ++i) {
+    auto put = [&](std::string_view s) {
+      for (char c : s) keys[i].text[keys[i].size++] = c;
+    };
+    put(",\"");
+    put(kFields[i].name);
+    put(is_text(kFields[i].field) ? "\":\"" : "\":");
+  }
+  return keys;
+}();
+
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+// A byte in decimal.
+struct Octet {
+  std::array<char, 3> text{};
+  std::uint8_t size = 0;
+};
+constexpr std::array<Octet, 256> kOctets = [] {
+  std::array<Octet, 256> octets{};
+  for (unsigned i = 0; i < 256; ++i) {
+    Octet& o = octets[i];
+    if (i >= 100) o.text[o.size++] = static_cast<char>('0' + i / 100);
+    if (i >= 10) o.text[o.size++] = static_cast<char>('0' + i / 10 % 10);
+    o.text[o.size++] = static_cast<char>('0' + i % 10);
+  }
+  return octets;
+}();
+
+// ---- pieces: each writes at `out` and returns where it ended
+// ------------------------------------------------------
+
+inline char* put_pair(std::uint64_t n, char* out) noexcept {
+  std::memcpy(out, kPairs.data() + 2 * n, 2);
+  return out + 2;
+}
+inline char* put_six(std::uint64_t n, char* out) noexcept {  // n < 1 000 000
+  return put_pair(n % 100, put_pair(n / 100 % 100, put_pair(n / 10'000, out)));
+}
+inline char* put_number(std::uint64_t n, char* out) noexcept {
+  if (n < 10) {
+    *out = static_cast<char>('0' + n);
+    return out + 1;
+  }
+  return std::to_chars(out, out + 20, n).ptr;
+}
+
+// "0.001234"; what is below zero is zero.
+inline char* put_seconds(Duration d, char* out) noexcept {
+  const std::uint64_t micros = d.count() > 0 ? static_cast<std::uint64_t>(d.count()) / 1000 : 0;
+  std::uint64_t below = micros;
+  if (micros < 1'000'000) [[likely]] {
+    *out++ = '0';
+  } else {
+    out = put_number(micros / 1'000'000, out);
+    below = micros % 1'000'000;
+  }
+  *out++ = '.';
+  return put_six(below, out);
+}
+
+// High bits are set if one of the eight bytes cannot stand in a JSON string of ASCII as it is.
+inline std::uint64_t unfit(std::uint64_t word) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const std::uint64_t control = word - ones * 0x20;  // borrows come from bytes that are unfit themselves
+  const std::uint64_t quote = (word ^ ones * '"') - ones;
+  const std::uint64_t backslash = (word ^ ones * '\\') - ones;
+  return (word | control | quote | backslash) & ones * 0x80;
+}
+
+template <class Word>
+inline Word load(const char* p) noexcept {
+  Word w;
+  std::memcpy(&w, p, sizeof w);
+  return w;
+}
+template <class Word>
+inline void store(char* p, Word w) noexcept {
+  std::memcpy(p, &w, sizeof w);
+}
+
+char* escape_each(std::string_view text, char* out) noexcept {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\') {
+      *out++ = c;
+    } else if (c == '"' || c == '\\') {
+      *out++ = '\\';
+      *out++ = c;
+    } else {
+      std::memcpy(out, "\\u00", 4);
+      out[4] = digits[byte >> 4];
+      out[5] = digits[byte & 15];
+      out += 6;
+    }
+  }
+  return out;
+}
+
+// Most values are short and need no escape: two overlapping words are checked and moved.
+inline char* put_text(std::string_view text, char* out) noexcept {
+  const std::size_t n = text.size();
+  const char* p = text.data();
+  if (n >= 8) {
+    std::uint64_t bad = 0;
+    std::size_t i = 0;
+    for (; i + 8 < n; i += 8) {
+      const auto w = load<std::uint64_t>(p + i);
+      bad |= unfit(w);
+      store(out + i, w);
+    }
+    const auto last = load<std::uint64_t>(p + n - 8);
+    bad |= unfit(last);
+    store(out + n - 8, last);
+    if (bad) [[unlikely]]
+      return escape_each(text, out);
+    return out + n;
+  }
+  if (n >= 4) {
+    const auto first = load<std::uint32_t>(p);
+    const auto last = load<std::uint32_t>(p + n - 4);
+    if (unfit(std::uint64_t{first} << 32 | last)) [[unlikely]]
+      return escape_each(text, out);
+    store(out, first);
+    store(out + n - 4, last);
+    return out + n;
+  }
+  return escape_each(text, out);
+}
+
+inline char* put_value(std::string_view text, char* out) noexcept {
+  out = put_text(text.size() <= kLongestLogValue ? text : text.substr(0, kLongestLogValue), out);
+  *out = '"';
+  return out + 1;
+}
+
+void format_second(std::int64_t second, SecondText& into) noexcept {
+  using namespace std::chrono;
+  const sys_seconds at{seconds(second)};
+  const auto day = floor<days>(at);
+  const year_month_day date{day};
+  const hh_mm_ss<seconds> clock{at - day};
+  char* out = into.text.data();
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  out = put_pair(year % 100, put_pair(year / 100 % 100, out));
+  *out++ = '-';
+  out = put_pair(static_cast<unsigned>(date.month()), out);
+  *out++ = '-';
+  out = put_pair(static_cast<unsigned>(date.day()), out);
+  *out++ = 'T';
+  out = put_pair(static_cast<std::uint64_t>(clock.hours().count()), out);
+  *out++ = ':';
+  out = put_pair(static_cast<std::uint64_t>(clock.minutes().count()), out);
+  *out++ = ':';
+  out = put_pair(static_cast<std::uint64_t>(clock.seconds().count()), out);
+  *out = '.';
+  into.second = second;
+}
+
+inline char* put_time(WallTime time, SecondText& second, char* out) noexcept {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t ns = time.time_since_epoch().count();
+  std::int64_t whole = ns / kSecond;
+  std::int64_t below = ns % kSecond;
+  if (below < 0) [[unlikely]] {
+    below += kSecond;
+    --whole;
+  }
+  if (whole != second.second) [[unlikely]]
+    format_second(whole, second);
+  std::memcpy(out, second.text.data(), second.text.size());
+  out = put_six(static_cast<std::uint64_t>(below) / 1000, out + second.text.size());
+  std::memcpy(out, "Z\"", 2);
+  return out + 2;
+}
+
+inline char* put_client(const IpAddress& ip, char* out) noexcept {
+  if (ip.is_v4()) [[likely]] {
+    for (std::size_t i = 12; i < 16; ++i) {
+      const Octet& o = kOctets[ip.bytes[i]];
+      std::memcpy(out, o.text.data(), o.text.size());
+      out += o.size;
+      *out++ = '.';
+    }
+    out[-1] = '"';
+    return out;
+  }
+  std::array<char, kMaxIpText> buffer;
+  return put_value(format_ip(ip, buffer), out);
+}
+
+inline char* put_protocol(http::Version version, char* out) noexcept {
+  switch (version) {
+    case http::Version::http10: std::memcpy(out, "HTTP/1.0\"", 9); return out + 9;
+    case http::Version::http11: std::memcpy(out, "HTTP/1.1\"", 9); return out + 9;
+    case http::Version::http2: std::memcpy(out, "HTTP/2\"", 7); return out + 7;
+  }
+  *out = '"';
+  return out + 1;
+}
+
+inline char* put_field(const gateway::RequestRecord& r, LogField field, SecondText& second,
+                       char* out) noexcept {
+  switch (field) {
+    case LogField::time: return put_time(r.time, second, out);
+    case LogField::method: return put_value(r.method, out);
+    case LogField::host: return put_value(r.host, out);
+    case LogField::path: return put_value(r.path, out);
+    case LogField::query: return put_value(r.query, out);
+    case LogField::protocol: return put_protocol(r.version, out);
+    case LogField::route: return put_value(r.route, out);
+    case LogField::service: return put_value(r.service, out);
+    case LogField::endpoint: return put_value(r.endpoint, out);
+    case LogField::version: return put_value(r.service_version, out);
+    case LogField::status: return put_number(r.status, out);
+    case LogField::reason: return put_value(r.failed ? errc_info(r.reason).reason : std::string_view{}, out);
+    case LogField::total: return put_seconds(r.total, out);
+    case LogField::own: return put_seconds(r.own, out);
+    case LogField::first_byte: return put_seconds(r.first_byte, out);
+    case LogField::upstream: return put_seconds(r.upstream, out);
+    case LogField::bytes_in: return put_number(r.bytes_in, out);
+    case LogField::bytes_out: return put_number(r.bytes_out, out);
+    case LogField::tries: return put_number(r.tries, out);
+    case LogField::request_id: return put_value(r.request_id, out);
+    case LogField::trace_id: return put_value(r.trace_id, out);
+    case LogField::client: return put_client(r.client, out);
+    case LogField::last_: break;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const LogFieldInfo> log_fields() noexcept { return kFields; }
+
+LineLayout::LineLayout() {
+  for (const LogFieldInfo& f : kFields)
+    if (f.by_default) add(f.field);
+}
+
+LineLayout::LineLayout(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    auto f = std::ranges::find(kFields, std::string_view(name), &LogFieldInfo::name);
+    if (f != kFields.end()) add(f->field);
+  }
+  if (size_ == 0) *this = LineLayout();
+}
+
+std::size_t line_bound(const gateway::RequestRecord& r) noexcept {
+  constexpr std::size_t fixed = 1024;  // keys, numbers, the time, the reason, the client
+  constexpr std::size_t growth = 6;    // \u001f
+  auto size = [](std::string_view s) { return std::min(s.size(), kLongestLogValue); };
+  return fixed + growth * (size(r.method) + size(r.host) + size(r.path) + size(r.query) + size(r.route) +
+                           size(r.service) + size(r.service_version) + size(r.endpoint) + size(r.request_id) +
+                           size(r.trace_id));
+}
+
+char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,
+                 char* out) noexcept {
+  char* const begin = out;
+  for (LogField field : layout.fields()) {
+    const Key& key = kKeys[static_cast<std::size_t>(field)];
+    std::memcpy(out, key.text.data(), key.text.size());
+    out = put_field(r, field, second, out + key.size);
+  }
+  *begin = '{';
+  std::memcpy(out, "}\n", 2);
+  return out + 2;
+}
+
+std::string_view write_time(WallTime time, std::array<char, kTimeText>& out) noexcept {
+  std::array<char, kTimeText + 1> quoted;  // put_time ends the JSON string
+  SecondText second;
+  put_time(time, second, quoted.data());
+  std::copy_n(quoted.begin(), kTimeText, out.begin());
+  return {out.data(), out.size()};
+}
+
+char* write_json_text(std::string_view text, char* out) noexcept { return put_text(text, out); }
+
+}  // namespace gatehouse::control
