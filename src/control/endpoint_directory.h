@@ -1,0 +1,73 @@
+// Where the services are: names looked up again and again in the background, and the endpoints that follow
+// from them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/spec.h"
+#include "gateway/snapshot.h"
+#include "net/nursery.h"
+#include "net/resolver.h"
+#include "upstream/service.h"
+
+namespace gatehouse::control {
+
+// What is known of a name.
+struct NameStatus {
+  std::string name;
+  bool answered = false;     // or failed once
+  std::string_view failure;  // of the last look-up; empty = it was good
+  std::size_t addresses = 0;
+};
+
+// Owner: control. Thread: its loop. A name lives as long as a snapshot that is in force, or about to be, uses
+// it; it keeps its last addresses when it stops resolving.
+class EndpointDirectory {
+ public:
+  EndpointDirectory(net::Loop& loop, net::Resolver& resolver);
+  EndpointDirectory(const EndpointDirectory&) = delete;
+  ~EndpointDirectory();
+
+  // Begins to look up what `snapshot` needs and is not known yet; waits until each of these names has
+  // answered or failed once, at most until `deadline`. Nothing that is in force changes.
+  net::Task<void> prepare(std::shared_ptr<const gateway::Snapshot> snapshot, Time deadline);
+  // `snapshot` is about to be in force: publishes the endpoints of all its services, forgets names that it
+  // does not use. Endpoints whose address stays are the same objects, with their health.
+  void apply(std::shared_ptr<const gateway::Snapshot> snapshot);
+
+  bool all_answered() const noexcept;  // every name in force has answered or failed once
+  std::vector<NameStatus> names() const;
+  const std::shared_ptr<const gateway::Snapshot>& snapshot() const noexcept {
+    return current_;
+  }  // null at first
+
+  // Called after the endpoints of any service have changed; on the directory's stack: must not call back.
+  std::function<void()> on_change;
+  // A name's answer changed: it began or ceased to resolve. For the log.
+  std::function<void(const std::string& name, std::string_view failure)> on_name;
+
+ private:
+  struct Name;
+  Name& name(const std::string& text);
+  net::Task<void> keep_resolved(Name& n);
+  void take(Name& n, Result<net::Resolution> answer);
+  void publish_users_of(const std::string& name);
+  // `known`: endpoints that may be used again, beside those of the version itself.
+  using Endpoints = std::vector<std::shared_ptr<upstream::Endpoint>>;
+  void publish(const config::VersionSpec& spec, const upstream::ServiceVersion& version, Endpoints known);
+  std::shared_ptr<upstream::EndpointSet> endpoints_of(const config::VersionSpec& spec,
+                                                      const Endpoints& known) const;
+
+  net::Loop& loop_;
+  net::Resolver& resolver_;
+  net::Signal answered_;
+  std::map<std::string, std::unique_ptr<Name>> names_;
+  std::shared_ptr<const gateway::Snapshot> current_;
+};
+
+}  // namespace gatehouse::control

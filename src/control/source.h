@@ -1,0 +1,34 @@
+// A configuration as it was read: every byte that it was made of, and what it says.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/loader.h"
+
+namespace gatehouse::control {
+
+struct Source {
+  using Bytes = std::map<std::string, std::optional<std::string>>;  // by path; nullopt = could not be read
+  Bytes bytes;            // every file that was looked at: the main one, included ones, those of `file:`
+  bool includes = false;  // it names other files of configuration
+  std::shared_ptr<const config::Spec> spec;  // null if there is an error
+  config::Diagnostics diagnostics;
+
+  std::vector<std::string> paths() const;
+};
+
+// Any thread; blocks on files.
+Source read_source(const std::string& path, const config::Environment& environment);
+// `text` in place of the file `name`, as PUT sends it: it may use the files that `disk` used, and no others.
+Source read_source_text(std::string_view text, const std::string& name,
+                        const config::Environment& environment, const Source& disk);
+
+// Replaces `path` by rename. An empty string, or what went wrong.
+std::string replace_file(const std::string& path, std::string_view text);
+
+}  // namespace gatehouse::control
