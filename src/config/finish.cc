@@ -158,7 +158,10 @@ void finish_reply(Reader& reader, const Node& node, void* object) {
 
 void finish_route(Reader& reader, const Node& node, void* object) {
   auto& route = *static_cast<RouteSpec*>(object);
-  if (!node.is_map()) return reader.error(node, "a route is a map", "Write `- {path: /users/*, to: users}`");
+  if (!node.is_map()) {
+    return reader.error(node, "the route is empty",
+                        "Write `- {path: /users/*, to: users}`, or remove the dash");
+  }
   check_outcome(reader, node);
   check_rewrite(reader, node, route);
   same_path_twice(reader, node, route);

@@ -44,7 +44,10 @@ bool read_integer(Reader& reader, const Node& node, const Field& field, T& out) 
   }
   const auto number = parse_integer(node.value);
   if (!number) {
-    reader.refuse(node, field.name, field.kind->expects, number.error());
+    const std::string word =
+        field.options.zero.empty() ? std::string() : fmt::format(", or `{}`", field.options.zero);
+    reader.refuse(node, field.name, field.kind->expects,
+                  {number.error().message, fmt::format("Write {}{}", field.kind->expects, word)});
     return false;
   }
   constexpr auto kMost = sizeof(T) < 8 ? static_cast<std::int64_t>(std::numeric_limits<T>::max())
@@ -63,6 +66,12 @@ template <class T>
 std::optional<std::string> show_integer(const Field& field, const T& value) {
   if (value == 0 && !field.options.zero.empty()) return std::string(field.options.zero);
   return fmt::format("{}", value);
+}
+
+// A port that was refused is none, so that it does not collide with others by its default.
+bool read_port(Reader& reader, const Node& node, const Field& field, std::uint16_t& out) {
+  out = 0;
+  return read_integer(reader, node, field, out);
 }
 
 bool read_size(Reader& reader, const Node& node, const Field& field, std::uint64_t& out) {
@@ -222,6 +231,8 @@ bool read_tokens(Reader& reader, const Node& node, const Field& field, std::vect
     if (!is_name(member.key.value, true)) {
       reader.error(member.key, fmt::format("`{}` is no name", member.key.value),
                    "A name has letters, digits, `.`, `_` and `-`");
+    } else if (member.value.failed) {
+      continue;
     } else if (!member.value.is_scalar() || member.value.value.empty()) {
       reader.error(member.value.is_null() ? member.key : member.value,
                    fmt::format("the token of `{}` is empty", member.key.value),
@@ -263,9 +274,8 @@ std::optional<std::string> show_list(const std::vector<std::string>& items) {
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
-constinit const ValueKind<std::uint16_t> kPort{{"port", "a port, such as `8080`", kIntegerSchema},
-                                               read_integer<std::uint16_t>,
-                                               show_integer<std::uint16_t>};
+constinit const ValueKind<std::uint16_t> kPort{
+    {"port", "a port, such as `8080`", kIntegerSchema}, read_port, show_integer<std::uint16_t>};
 constinit const ValueKind<std::uint16_t> kStatus{{"status", "an HTTP status, such as `404`", kIntegerSchema},
                                                  read_integer<std::uint16_t>,
                                                  show_integer<std::uint16_t>};
@@ -307,10 +317,10 @@ constinit const ValueKind<std::string> kFilePath{
     {"path of a file", "the path of a file or folder", kStringSchema}, read_file_path, show_text};
 constinit const ValueKind<std::string> kBind{
     {"address", "an address, such as `127.0.0.1` or `::`", kStringSchema}, read_bind, show_text};
-constinit const ValueKind<Secret> kSecret{
-    {"secret", "a text, best as `$NAME` or `file:/path`", R"({"type": ["string", "number", "boolean"]})"},
-    read_secret,
-    show_secret};
+constinit const ValueKind<Secret> kSecret{{"secret", "a text, best as `$NAME` or `file:/path`",
+                                           R"({"type": ["string", "number", "boolean"]})", true},
+                                          read_secret,
+                                          show_secret};
 constinit const ValueKind<std::vector<Cidr>> kCidrs{
     {"addresses", "an address block, such as `10.0.0.0/8`, or a list of them", kAddressesSchema},
     read_cidrs,
@@ -321,7 +331,7 @@ constinit const ValueKind<std::vector<std::string>> kHostNames{
     show_texts};
 constinit const ValueKind<std::vector<AdminSpec::Named>> kTokens{
     {"tokens", "a map from names to tokens, such as `{alice: $ALICE_TOKEN}`",
-     R"({"type": "object", "additionalProperties": {"type": "string"}})"},
+     R"({"type": "object", "additionalProperties": {"type": "string"}})", true},
     read_tokens,
     show_tokens};
 

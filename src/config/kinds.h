@@ -72,6 +72,11 @@ bool each_item(Reader& reader, const Node& node, const Field& field, auto&& use)
         node, "`" + std::string(field.name) + "` takes " + std::string(field.kind->expects) + ", not a map");
     return false;
   }
+  if (node.items.empty() && field.options.filled) {
+    reader.error(node, "`" + std::string(field.name) + "` is an empty list",
+                 "Remove it for: " + std::string(field.options.default_text));
+    return false;
+  }
   bool good = true;
   for (const Node& item : node.items) {
     if (item.is_scalar()) {

@@ -101,9 +101,9 @@ bool read_weights(Reader& reader, const Node& node, const Field& field, std::vec
     out.push_back(std::move(target));
   }
   if (good && std::abs(sum - 100) > 0.001) {
-    const std::string total = node.holds_substitution() ? "" : fmt::format(", not {}", show_percent(sum));
-    reader.error(node, fmt::format("the weights of `{}` do not sum to 100%{}", field.name, total),
-                 "Write for example `{a: 90%, b: 10%}`");
+    reader.refuse(node, field.name, "a set of weights that sum to 100%",
+                  {fmt::format("the weights sum to {}, not 100%", show_percent(sum)),
+                   "Write for example `{a: 90%, b: 10%}`"});
     return false;
   }
   return good;
@@ -190,13 +190,20 @@ bool read_route_name(Reader& reader, const Node& node, const Field& field, std::
   if (!is_one_value(reader, node, field)) return false;
   const bool printable = std::ranges::all_of(
       node.value, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
-  if (node.value.empty() || node.value.size() > 200 || !printable || node.substituted) {
+  if (node.value.empty() || node.value.size() > 200 || !printable || (node.substituted && !node.escaped)) {
     reader.refuse(node, field.name, "a name written out",
                   {"a route's name is one line of at most 200 bytes", {}});
     return false;
   }
   out = node.value;
   return true;
+}
+
+// A made name may hold the source of a substitution, which must not be replaced when it is read again.
+std::optional<std::string> show_route_name(const Field& field, const std::string& value) {
+  std::string escaped;
+  for (char c : value) escaped += c == '$' ? "$$" : std::string(1, c);
+  return show_text(field, escaped);
 }
 
 constexpr std::string_view kTextsSchema =
@@ -207,13 +214,13 @@ constexpr std::string_view kWhenSchema =
 }  // namespace
 
 constinit const ValueKind<std::vector<PathPattern>> kPaths{
-    {"paths", "a path, such as `/users/*`, or a list of them", kTextsSchema}, read_paths, show_paths};
+    {"paths", "a path, such as `/users/*`, or a list of them", kTextsSchema, true}, read_paths, show_paths};
 constinit const ValueKind<std::vector<HostPattern>> kHosts{
     {"hosts", "a host, such as `api.example.com` or `*.example.com`, or a list of them", kTextsSchema},
     read_hosts,
     show_hosts};
 constinit const ValueKind<When> kWhen{
-    {"conditions", "conditions, such as `{header.x-beta: \"true\"}`, or a list of them", kWhenSchema},
+    {"conditions", "conditions, such as `{header.x-beta: \"true\"}`, or a list of them", kWhenSchema, true},
     read_when_value,
     show_when};
 constinit const ValueKind<std::vector<Target>> kTargets{
@@ -233,6 +240,6 @@ constinit const ValueKind<std::string> kRedirectTo{
     read_redirect_to,
     show_text};
 constinit const ValueKind<std::string> kRouteName{
-    {"name", "a name", R"({"type": "string"})"}, read_route_name, show_text};
+    {"name", "a name", R"({"type": "string"})"}, read_route_name, show_route_name};
 
 }  // namespace gatehouse::config

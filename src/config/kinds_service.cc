@@ -311,12 +311,14 @@ bool read_header_names(Reader& reader, const Node& node, const Field& field, std
 
 constinit const ValueKind<std::vector<VersionSpec>> kUrls{
     {"URL", "a URL, such as `http://users:8080`, or a list of URLs",
-     R"({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})"},
+     R"({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})",
+     true},
     read_url,
     show_url};
 constinit const ValueKind<std::vector<VersionSpec>> kVersions{
     {"versions", "a map from names to URLs, the stable version first",
-     R"({"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}})"},
+     R"({"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}})",
+     true},
     read_versions,
     show_versions};
 constinit const ValueKind<std::optional<CanarySpec>> kCanary{
@@ -325,7 +327,7 @@ constinit const ValueKind<std::optional<CanarySpec>> kCanary{
     read_canary,
     show_canary};
 constinit const ValueKind<std::optional<PathPattern>> kServicePath{
-    {"path", "a path, such as `/users/*`, or `none`", R"({"type": "string"})"},
+    {"path", "a path, such as `/users/*`, or `none`", R"({"type": "string"})", true},
     read_service_path,
     show_service_path};
 constinit const ValueKind<std::string> kServiceHost{
@@ -341,7 +343,8 @@ constinit const ValueKind<std::vector<std::string>> kListeners{
     show_texts};
 constinit const ValueKind<std::vector<HeaderOps::Item>> kHeaderItems{
     {"header values", "a map from header names to values, such as `{x-team: payments}`",
-     R"({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "array"]}})"},
+     R"({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "array"]}})",
+     true},
     read_header_items,
     show_header_items};
 constinit const ValueKind<std::vector<std::string>> kHeaderNames{

@@ -91,6 +91,13 @@ std::optional<std::string> show_word(const Field&, const std::string& value) { r
 
 bool read_log_target(Reader& reader, const Node& node, const Field& field, std::string& out) {
   if (!is_one_value(reader, node, field)) return false;
+  if (const std::size_t mark = node.value.find("://"); mark != std::string::npos) {
+    reader.refuse(
+        node, field.name, field.kind->expects,
+        {fmt::format("a log to `{}://` is not available in this version", node.value.substr(0, mark)),
+         "Write `stdout` or the path of a file"});
+    return false;
+  }
   if (node.value != "stdout" && node.value.find('/') == std::string::npos) {
     reader.refuse(node, field.name, field.kind->expects,
                   {fmt::format("`{}` is neither `stdout` nor a path", node.value),

@@ -214,11 +214,14 @@ void add_base_routes(Reader& reader, Spec& spec) {
       if (target.version.empty()) whole.emplace(target.service, &route);
     }
   }
-  for (const ServiceSpec& service : spec.services) {
+  for (ServiceSpec& service : spec.services) {
     if (!service.path) continue;
     if (const auto route = whole.find(service.name);
         route != whole.end() && leads_to_whole(*route->second, service.name)) {
-      if (!service.path_given) continue;
+      if (!service.path_given) {
+        service.path.reset();  // it has none, and `print` says so
+        continue;
+      }
       reader.warning(
           service.at,
           fmt::format(

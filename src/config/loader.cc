@@ -90,6 +90,13 @@ void read_includes(Reader& reader, const Node& root, const std::string& main, Sp
   for (const Node& node : include->items) one(node);
 }
 
+// One path for all services would be the same route many times over.
+void check_default_path(Reader& reader, const Node& defaults) {
+  const Node* path = defaults.find("path");
+  if (path == nullptr || !reader.defaults.path) return;
+  reader.error(*path, "a `path` does not belong in `defaults`, except `none`", "Write it in each service");
+}
+
 std::string default_state(const Environment& environment) {
   const auto variable = [&](const char* name) {
     auto value = environment.variable ? environment.variable(name) : std::nullopt;
@@ -140,6 +147,7 @@ Loaded load_text(std::string_view text, const std::string& name, const Environme
       read_table(reader, *defaults, "defaults",
                  *top_table().fields[find_field(top_table(), "defaults")].table, &reader.defaults,
                  Part::defaults);
+      check_default_path(reader, *defaults);
     }
     read_table(reader, *document, {}, top_table(), &spec);
     read_includes(reader, *document, name, spec);

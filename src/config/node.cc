@@ -10,7 +10,7 @@ namespace {
 
 bool is_plain_inside(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("_-./*+=$%:;()^|~<>@&?! ").find(c) != std::string_view::npos;
+         std::string_view("_-./*+=$%:;()^|~<>@&! ").find(c) != std::string_view::npos;
 }
 
 bool is_plain_first(char c) {
@@ -90,7 +90,7 @@ std::string quoted_text(std::string_view text) {
 std::string flow_text(const Node& node) {
   switch (node.kind) {
     case Node::Kind::null: return "null";
-    case Node::Kind::scalar: return quoted(node.shown());
+    case Node::Kind::scalar: return quoted_text(node.shown());
     case Node::Kind::list: {
       std::string out = "[";
       for (const Node& item : node.items) {
@@ -104,7 +104,7 @@ std::string flow_text(const Node& node) {
   std::string out = "{";
   for (const NodeMember& member : node.members) {
     if (out.size() > 1) out += ", ";
-    out += quoted(member.key.value) + ": " + flow_text(member.value);
+    out += quoted_text(member.key.value) + ": " + flow_text(member.value);
   }
   return out + "}";
 }

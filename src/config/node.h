@@ -16,6 +16,7 @@ struct Node {
   Kind kind = Kind::null;
   bool substituted = false;  // `value` came from a substitution: only `source` may be shown
   bool whole = false;        // ... and the whole of it did (`$NAME`, `file:/path`)
+  bool escaped = false;      // ... and it held nothing but `$$`: nothing in it is secret
   bool failed = false;     // ... and there was none; reported already, so whoever reads the value keeps quiet
   std::uint16_t file = 0;  // index in the loader's list of files
   std::uint32_t line = 0;  // from 1

@@ -148,6 +148,18 @@ const PathSegment* parameter_twice(const std::vector<PathSegment>& segments) {
   return nullptr;
 }
 
+// What may be used instead.
+std::string parameters_of(const PathPattern& path) {
+  std::string out;
+  for (const PathSegment& segment : path.segments) {
+    // Only what is written there: the path may have come from a substitution.
+    if (segment.kind == PathSegment::Kind::parameter &&
+        path.text.find(":" + segment.text) != std::string::npos)
+      out += fmt::format("{}`:{}`", out.empty() ? "" : ", ", segment.text);
+  }
+  return out.empty() ? "The path has no parameters; one is written `:id`" : "It has " + out;
+}
+
 bool gives(const PathPattern& path, const PathSegment& segment) {
   return std::ranges::find(path.segments, segment) != path.segments.end();
 }
@@ -204,13 +216,15 @@ Parsed<bool> check_use(const std::vector<PathSegment>& segments, bool below,
       return complain(fmt::format("`:{}` is not in the route's path, for there is none", segment.text));
     for (const PathPattern& path : paths) {
       if (!gives(path, segment))
-        return complain(fmt::format("`:{}` is not in the path `{}`", segment.text, path.text));
+        return complain(fmt::format("`:{}` is not in the path `{}`", segment.text, path.text),
+                        parameters_of(path));
     }
   }
   for (const PathPattern& path : paths) {
     if (below && !path.below) {
       return complain(
-          fmt::format("`*` has nothing to stand for, because the path `{}` does not end in `/*`", path.text));
+          fmt::format("`*` has nothing to stand for, because the path `{}` does not end in `/*`", path.text),
+          "End the path in `/*`, or leave the `*` away");
     }
   }
   return true;

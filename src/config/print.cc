@@ -42,13 +42,19 @@ class Printer {
       case Shape::group:
         if (field.table->is_off != nullptr && field.table->is_off(member)) {
           line(fmt::format("{}: off", field.name), origin(entry));
+        } else if (is_silent(*field.table, member)) {
+          return absent(field, indent);
         } else {
           line(fmt::format("{}:", field.name), origin(entry));
           this->table(*field.table, member, indent + 2, false);
         }
         return true;
       case Shape::optional:
-        if (field.groups.size(member) == 0) return absent(field, indent);
+        if (field.groups.size(member) == 0) {
+          if (field.options.default_text != "off") return absent(field, indent);
+          line(fmt::format("{}: off", field.name), origin(entry));
+          return true;
+        }
         line(fmt::format("{}:", field.name), origin(entry));
         this->table(*field.table, field.groups.at(member, 0), indent + 2, false);
         return true;
@@ -69,14 +75,26 @@ class Printer {
     return true;
   }
 
+  // A group of which nothing has a spelling, because nothing is set: `headers`.
+  static bool is_silent(const Table& table, const void* object) {
+    for (std::size_t i = 0; i < table.fields.size(); ++i) {
+      const Field& field = table.fields[i];
+      if (field.shape == Shape::later) continue;
+      if (table.written(const_cast<void*>(object)).find(i) != nullptr) return false;
+      const void* member = field.member(const_cast<void*>(object));
+      if (field.shape == Shape::group ? !is_silent(*field.table, member)
+                                      : field.show == nullptr || field.show(field, member)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   // A default without a spelling is a comment, so that it is seen and the output can be loaded.
   bool absent(const Field& field, std::size_t indent) {
     const std::string_view text = field.options.default_text;
-    if (text.starts_with("required")) return false;
-    std::string dash = std::move(lead_);
     lead_ = std::string(indent, ' ') + "# ";
-    if (dash.ends_with("- ")) lead_ = std::string(indent, ' ') + "# ";
-    line(fmt::format("{}: {}", field.name, text.empty() ? "off" : text), "default");
+    line(fmt::format("{}: {}", field.name, text.empty() ? "none" : text), "default");
     return false;
   }
 

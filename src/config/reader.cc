@@ -54,6 +54,11 @@ void Reader::refuse(const Node& node, std::string_view what, std::string_view ex
   }
 }
 
+std::optional<Location> Reader::first_of(const void* owner, const std::string& name, const Location& at) {
+  const auto [known, fresh] = names_[owner].try_emplace(name, at);
+  return fresh ? std::nullopt : std::optional(known->second);
+}
+
 void Reader::refer(const Node& node, Reference::To to, std::string name, std::string version,
                    std::string shown) {
   if (node.failed) return;

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "config/diagnostic.h"
@@ -53,6 +56,9 @@ class Reader {
   void refer(const Node& node, Reference::To to, std::string name, std::string version, std::string shown);
   const std::vector<Reference>& references() const noexcept { return references_; }
 
+  // Where `name` was first given in the map `owner`; nothing if this is the first time, which is then kept.
+  std::optional<Location> first_of(const void* owner, const std::string& name, const Location& at);
+
   // What services begin with: `defaults`.
   ServiceSpec defaults;
 
@@ -63,6 +69,7 @@ class Reader {
   Diagnostics& diagnostics_;
   std::vector<std::string> files_;
   std::vector<Reference> references_;
+  std::map<const void*, std::unordered_map<std::string, Location>> names_;
 };
 
 }  // namespace gatehouse::config

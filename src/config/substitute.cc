@@ -11,6 +11,8 @@ namespace gatehouse::config {
 
 namespace {
 
+constexpr std::size_t kMaxFilesRead = 4096;  // of all kinds
+
 bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 
@@ -28,8 +30,10 @@ std::optional<std::string> variable(Reader& reader, const Node& node, std::strin
   return value;
 }
 
-// `text` with every `${NAME}` and `$$` replaced. Nothing if one of them cannot be.
-std::optional<std::string> replaced(Reader& reader, const Node& node, std::string_view text) {
+// `text` with every `${NAME}` and `$$` replaced. Nothing if one of them cannot be. `variables`: whether there
+// were any.
+std::optional<std::string> replaced(Reader& reader, const Node& node, std::string_view text,
+                                    bool& variables) {
   std::string out;
   while (!text.empty()) {
     const std::size_t dollar = text.find('$');
@@ -49,6 +53,7 @@ std::optional<std::string> replaced(Reader& reader, const Node& node, std::strin
       }
       auto value = variable(reader, node, name);
       if (!value) return std::nullopt;
+      variables = true;
       out += *value;
       text.remove_prefix(end + 1);
     } else {
@@ -70,6 +75,10 @@ std::optional<std::string> contents(Reader& reader, const Node& node, const std:
     reader.error(node, fmt::format("the file `{}` is larger than {} MB", path, kMaxFileSize / 1024 / 1024));
     return std::nullopt;
   }
+  if (reader.files().size() >= kMaxFilesRead) {
+    reader.error(node, fmt::format("more than {} files are read", kMaxFilesRead));
+    return std::nullopt;
+  }
   reader.add_file(path);
   if (text->ends_with('\n')) text->pop_back();
   if (text->ends_with('\r')) text->pop_back();
@@ -89,8 +98,10 @@ void substitute_scalar(Reader& reader, Node& node) {
     value = contents(reader, node, beside(reader.at(node).file, node.value.substr(5)));
     node.whole = true;
   } else if (node.value.find('$') != std::string::npos) {
-    value = replaced(reader, node, node.value);
+    bool variables = false;
+    value = replaced(reader, node, node.value, variables);
     if (value && *value == node.value) return;
+    node.escaped = value.has_value() && !variables;
   } else {
     return;
   }

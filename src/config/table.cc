@@ -88,17 +88,21 @@ void unknown_key(Reader& reader, const Node& key, std::string_view where, const 
 
 // A name may be taken once, across all files.
 bool take_name(Reader& reader, const Node& key, const Field& field, void* member) {
+  if (!field.options.short_name.empty() &&
+      find_field(*field.table, key.value) != field.table->fields.size()) {
+    reader.error(
+        key, fmt::format("`{}` holds names, and `{}` belongs below one", field.name, key.value),
+        fmt::format("Write `{0}: {{{1}: {{{2}: ...}}}}`", field.name, field.options.short_name, key.value));
+    return false;
+  }
   if (!is_name(key.value, false)) {
     reader.error(key, fmt::format("`{}` is no name", key.value), "A name has letters, digits, `_` and `-`");
     return false;
   }
-  for (std::size_t i = 0; i < field.groups.size(member); ++i) {
-    void* other = const_cast<void*>(field.groups.at(member, i));  // the accessors of a table serve both
-    if (*field.table->key(other) != key.value) continue;
-    const Location& first = *field.table->at(other);
+  if (const auto first = reader.first_of(member, key.value, reader.at(key))) {
     reader.error(key,
                  fmt::format("`{}` is defined twice in `{}`, first at {}:{}", key.value, field.name,
-                             first.file, first.line),
+                             first->file, first->line),
                  "Give one of them another name");
     return false;
   }
@@ -162,26 +166,33 @@ void read_value(Reader& reader, const Node& node, const Field& field, void* memb
 }
 
 // Replaces what `defaults` may have left for the field.
-void note(Written& written, std::size_t index, const Node& key, const Node& node, bool is_value) {
+void note(Written& written, std::size_t index, const Node& key, const Node& node, const Field& field) {
+  const bool keep = field.kind != nullptr && !field.kind->keeps_source;
   std::erase_if(written.entries, [&](const Written::Entry& entry) { return entry.field == index; });
   written.entries.push_back({static_cast<std::uint16_t>(index), key.file, key.line,
-                             is_value && node.holds_substitution() ? flow_text(node) : std::string()});
+                             keep && node.holds_substitution() ? flow_text(node) : std::string()});
 }
 
-// Anything but a map: the word `off`, or the value of the one field that the table names.
-void read_short(Reader& reader, const Node& node, std::string_view key, const Table& table, void* object) {
+// Anything but a map: the word `off`, or the value of the one field that the table names. False if it may be
+// neither.
+bool read_short(Reader& reader, const Node& node, std::string_view key, const Table& table, void* object) {
   const std::size_t index = find_field(table, table.short_field);
   if (table.turn_off != nullptr && node.is_scalar() && (node.value == "off" || node.value == "false")) {
     table.turn_off(object);
-    if (index < table.fields.size()) note(table.written(object), index, node, node, true);
+    if (index < table.fields.size()) note(table.written(object), index, node, node, table.fields[index]);
   } else if (index < table.fields.size()) {
     read_value(reader, node, table.fields[index], table.fields[index].member(object));
-    note(table.written(object), index, node, node, true);
+    note(table.written(object), index, node, node, table.fields[index]);
+  } else if (!table.sample.empty()) {
+    reader.error(node, fmt::format("each of `{}` is a map", key), fmt::format("Write `{}`", table.sample));
+    return false;
   } else {
     reader.error(
         node, fmt::format("`{}` is a map", key),
         fmt::format("Write `{}: {{{}: ...}}`", key.substr(key.rfind('.') + 1), table.fields.front().name));
+    return false;
   }
+  return true;
 }
 
 void read_field(Reader& reader, const Node& node, const std::string& key, const Field& field, void* object) {
@@ -232,7 +243,7 @@ bool is_written(const Table& table, const Written& written, std::string_view nam
 void read_table(Reader& reader, const Node& node, std::string_view key, const Table& table, void* object,
                 Part part) {
   if (!node.is_map() && !node.is_null()) {
-    read_short(reader, node, key, table, object);
+    if (!read_short(reader, node, key, table, object)) return;
     if (table.finish != nullptr && part != Part::defaults) table.finish(reader, node, object);
     return;
   }
@@ -246,7 +257,7 @@ void read_table(Reader& reader, const Node& node, std::string_view key, const Ta
     if (!may_stand(reader, member.key, field, part)) continue;
     const std::string inner = key.empty() ? std::string(field.name) : fmt::format("{}.{}", key, field.name);
     read_field(reader, member.value, inner, field, object);
-    note(table.written(object), index, member.key, member.value, field.shape == Shape::value);
+    note(table.written(object), index, member.key, member.value, field);
   }
   if (table.finish != nullptr && part != Part::defaults) table.finish(reader, node, object);
 }

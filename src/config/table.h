@@ -29,6 +29,9 @@ struct Kind {
   std::string_view name;     // "duration"; a heading of the reference
   std::string_view expects;  // "a duration such as `10s`"
   std::string_view schema;   // a JSON Schema, `$...` not considered
+  // Whether the value itself knows the source of what came from a substitution, and `show` shows that. Of
+  // others the source is kept in Written.
+  bool keeps_source = false;
 };
 
 // How to read and show a `T`. `read` reports what is wrong itself and returns false then.
@@ -45,6 +48,7 @@ struct Options {
   std::string_view zero{};          // the word for 0 or nothing: `none`, `off`, `auto`
   std::string_view default_text{};  // shown where the default has no spelling: "the client's"
   std::string_view short_name{};    // of a map from names: a single value stands for one of this name
+  bool filled = false;              // an empty list is an error: it would read as none, but mean any
   bool in_defaults = true;          // may stand in `defaults`
   bool in_include = false;          // of the whole: may stand in an included file
 };
@@ -86,6 +90,7 @@ struct Table {
   std::span<const Field> fields;
   // The short form: anything but a map is the value of this field. Empty if there is none.
   std::string_view short_field{};
+  std::string_view sample{};                     // how one of a list is written
   void (*turn_off)(void* object) = nullptr;      // what the word `off` does, if it may stand for the whole
   bool (*is_off)(const void* object) = nullptr;  // if `off` then says it all
   void (*finish)(Reader&, const Node&, void* object) = nullptr;  // checks of more than one field

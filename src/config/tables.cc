@@ -177,13 +177,16 @@ constinit const Field kServiceFields[] = {
                            {.min = kMillisecond, .max = 7 * kDay}),
     group<&S::retry>("retry", kRetryTable, "further attempts"),
     optional<&S::health>("health", kHealthTable,
-                         "active checks; if all endpoints are out, they are used as if none were"),
+                         "active checks; if all endpoints are out, they are used as if none were",
+                         {.default_text = "off"}),
     value<&S::balance>("balance", kBalance,
                        "how an endpoint is chosen: the better of two, the least loaded, one after the other"),
-    value<&S::allow>("allow", kCidrs, "client addresses that may use it", {.default_text = "all"}),
+    value<&S::allow>("allow", kCidrs, "client addresses that may use it",
+                     {.default_text = "all", .filled = true}),
     value<&S::deny>("deny", kCidrs, "client addresses that may not; wins over `allow`",
                     {.default_text = "none"}),
-    value<&S::only>("only", kListeners, "listeners through which it can be reached", {.default_text = "all"}),
+    value<&S::only>("only", kListeners, "listeners through which it can be reached",
+                    {.default_text = "all", .filled = true}),
     value<&S::encoded_slash_keep>("encoded_slash", kEncodedSlash,
                                   "whether `%2F` in a path is refused, or kept and forwarded as it came"),
     value<&S::max_in_flight>("max_in_flight", kCount, "requests at a time; more get 503",
@@ -253,10 +256,10 @@ constinit const Field kRouteFields[] = {
     value<&Route::paths>(
         "path", kPaths,
         "paths it matches: `/x/*` is `/x` and all below it, `:id` one segment, `~` begins a regex",
-        {.default_text = "any"}),
-    value<&Route::hosts>("host", kHosts, "hosts it matches", {.default_text = "any"}),
+        {.default_text = "any", .filled = true}),
+    value<&Route::hosts>("host", kHosts, "hosts it matches", {.default_text = "any", .filled = true}),
     value<&Route::methods>("method", kMethods, "methods it matches; `GET` serves `HEAD` too",
-                           {.default_text = "any"}),
+                           {.default_text = "any", .filled = true}),
     value<&Route::when>("when", kWhen, "conditions; several keys must all hold, of a list of maps one",
                         {.default_text = "always"}),
     value<&Route::to>("to", kTargets, "service, one of its versions, or several with weights",
@@ -278,6 +281,7 @@ constinit const Field kRouteFields[] = {
 };
 constinit const Table kRouteTable = [] {
   Table table = table_of<Route>("routes[]", "Which requests go where.", kRouteFields);
+  table.sample = "- {path: /users/*, to: users}";
   table.finish = finish_route;
   table.key = nullptr;  // routes are a list; their names are fields
   return table;
@@ -291,7 +295,7 @@ constinit const Field kLogTableFields[] = {
     value<&Log::to>("to", kLogTarget, "`stdout`, or a file (reopened on SIGUSR1)"),
     value<&Log::format>("format", kLogFormat, "one JSON object a line"),
     value<&Log::fields>("fields", kLogFields, "fields of a record, in this order",
-                        {.default_text = "all but `query`"}),
+                        {.default_text = "all but `query`", .filled = true}),
     value<&Log::keep>("keep", kLogKeep, "requests that `sample` never leaves out", {.default_text = "none"}),
     value<&Log::sample>("sample", kFraction, "share of the requests that is logged"),
 };

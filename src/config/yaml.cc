@@ -30,6 +30,9 @@ class Builder final : public YAML::EventHandler {
       : file_(file), name_(name), diagnostics_(diagnostics) {}
 
   Node take() { return std::move(root_); }
+  // The last scalar in quotes, which yaml-cpp takes even if the file ends before its quote does. Line 0:
+  // none.
+  const Location& last_quoted() const noexcept { return last_quoted_; }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -50,6 +53,7 @@ class Builder final : public YAML::EventHandler {
     refuse(mark, tag, anchor);
     Node node = make(mark, Node::Kind::scalar);
     node.value = value;
+    if (tag == "!") last_quoted_ = {name_, node.line, node.column};
     add(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -119,6 +123,10 @@ class Builder final : public YAML::EventHandler {
       take_key(top, std::move(node));
     } else {
       top.has_key = false;
+      if (node.is_null()) {  // yaml-cpp has it where the next thing begins
+        node.line = top.key.line;
+        node.column = top.key.column;
+      }
       if (top.key.kind == Node::Kind::scalar)
         top.node.members.push_back({std::move(top.key), std::move(node)});
     }
@@ -152,6 +160,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;
   std::size_t count_ = 0;
   Node root_;
+  Location last_quoted_;
 };
 
 // One document; a second is an error.
@@ -188,6 +197,7 @@ std::optional<Node> read_yaml(std::string_view text, std::uint16_t file, const s
   Builder builder(file, name, diagnostics);
   try {
     parse(text, builder, name, diagnostics);
+    if (auto open = open_quote(text, builder.last_quoted())) diagnostics.push_back(std::move(*open));
     return builder.take();
   } catch (const Stop& stop) {
     diagnostics.push_back(explain_stop(text, stop.why));

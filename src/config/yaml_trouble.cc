@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace gatehouse::config {
 
@@ -91,7 +93,14 @@ Diagnostic slip_in(std::string_view line, std::uint32_t number, const std::strin
     found.instead = "Write \"${NAME}\" in quotes, or $NAME if it is the whole value";
     return found;
   }
-  const std::size_t special = value_that_begins_with(plain, "*&!%@`>|");
+  const std::size_t list = plain.find("not [");
+  if (list != std::string::npos && plain.find('{') < list) {
+    place(list);
+    found.message = "`not [...]` inside `{...}` must be quoted, because its brackets are YAML's own there";
+    found.instead = "Write \"not [a, b]\" in quotes";
+    return found;
+  }
+  const std::size_t special = value_that_begins_with(plain, "%@`>|?");
   if (special != std::string::npos) {
     place(special);
     found.message =
@@ -100,6 +109,59 @@ Diagnostic slip_in(std::string_view line, std::uint32_t number, const std::strin
     found.instead = fmt::format("Write \"{}\"", word_at(line, special));
   }
   return found;
+}
+
+// The innermost `{` or `[` that is open where the parser gave up.
+std::optional<Diagnostic> not_closed(std::string_view text, const Location& at) {
+  std::vector<Location> open;
+  std::string kinds;
+  for (std::uint32_t number = 1; number <= at.line && !text.empty(); ++number) {
+    const std::string line = bare(text.substr(0, text.find('\n')));
+    text.remove_prefix(
+        std::min(text.size(), text.find('\n') == std::string_view::npos ? text.size() : text.find('\n') + 1));
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (number == at.line && i + 1 >= at.column) break;
+      if (line[i] == '{' || line[i] == '[') {
+        open.push_back({at.file, number, static_cast<std::uint32_t>(i + 1)});
+        kinds += line[i];
+      } else if ((line[i] == '}' || line[i] == ']') && !open.empty()) {
+        open.pop_back();
+        kinds.pop_back();
+      }
+    }
+  }
+  if (open.empty()) return std::nullopt;
+  return Diagnostic{
+      Diagnostic::Level::error, open.back(),
+      fmt::format("the `{}` that begins here is not closed, or a comma after it is missing", kinds.back()),
+      fmt::format("Close it with `{}`, and quote a text that holds braces, brackets, commas or `: `",
+                  kinds.back() == '{' ? '}' : ']')};
+}
+
+// The line before is neither a key nor an item of a list: its `:` was forgotten.
+std::optional<Diagnostic> without_colon(std::string_view text, const Location& at) {
+  for (std::uint32_t number = at.line - 1; number > 0; --number) {
+    const std::string line = bare(line_of(text, number));
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string::npos) continue;
+    if (line[begin] == '-' || line.find(':') != std::string::npos) return std::nullopt;
+    return Diagnostic{Diagnostic::Level::error,
+                      {at.file, number, static_cast<std::uint32_t>(begin + 1)},
+                      "a key without its `:`",
+                      fmt::format("Write `{}: ...`", word_at(line, begin))};
+  }
+  return std::nullopt;
+}
+
+// An alias is mostly an unquoted `*`.
+void explain_alias(std::string_view text, Diagnostic& why) {
+  const std::string_view line = line_of(text, why.at.line);
+  const std::size_t star = value_that_begins_with(bare(line), "*");
+  if (star == std::string_view::npos) return;
+  why.at.column = static_cast<std::uint32_t>(star + 1);
+  why.message = "an unquoted `*` begins an alias in YAML, and aliases are not taken in a configuration";
+  why.instead =
+      fmt::format("Write \"{}\" in quotes if the text is meant, or the value itself", word_at(line, star));
 }
 
 struct Meaning {
@@ -126,6 +188,7 @@ constexpr Meaning kMeanings[] = {
     {"illegal flow end", "a `}` or `]` that closes nothing", "Remove it, or quote the text that holds it"},
     {"illegal EOF in scalar", "a quote is opened and never closed", "Close it"},
     {"illegal document indicator", "`---` or `...` inside a quoted text", "Close the quote before it"},
+    {"unknown token", "a character that YAML keeps for itself", "Put the text in quotes"},
     {"unknown escape character", "an unknown escape in double quotes",
      "Write `\\\\` for a backslash, or use single quotes"},
     {"the referenced anchor", "aliases (`*name`) are not taken in a configuration",
@@ -154,11 +217,37 @@ std::optional<Diagnostic> forbidden_byte(std::string_view text, const std::strin
   return std::nullopt;
 }
 
+std::optional<Diagnostic> open_quote(std::string_view text, const Location& at) {
+  if (at.line == 0) return std::nullopt;
+  const std::string_view line = line_of(text, at.line);
+  if (at.column > line.size()) return std::nullopt;
+  const std::size_t begin = static_cast<std::size_t>(line.data() - text.data()) + at.column - 1;
+  const char quote = text[begin];
+  if (quote != '"' && quote != '\'') return std::nullopt;
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (text[i] == quote) return std::nullopt;
+    if (text[i] == '\\' && quote == '"') ++i;
+  }
+  return Diagnostic{Diagnostic::Level::error, at, "a quote is opened here and never closed", "Close it"};
+}
+
 Diagnostic explain_yaml_error(std::string_view text, const Location& at, const std::string& complaint) {
   const std::uint32_t first = at.line > 1 ? at.line - 1 : 1;
   for (std::uint32_t line : {at.line, first}) {
     Diagnostic slip = slip_in(line_of(text, line), line, at.file);
     if (!slip.message.empty()) return slip;
+  }
+  if (complaint.starts_with("the referenced anchor") || complaint.starts_with("alias not found")) {
+    Diagnostic alias{Diagnostic::Level::error, at, "aliases (`*name`) are not taken in a configuration",
+                     "Write the value out, or quote the text"};
+    explain_alias(text, alias);
+    return alias;
+  }
+  if (complaint.find("flow not found") != std::string::npos) {
+    if (auto opened = not_closed(text, at)) return *opened;
+  }
+  if (complaint.starts_with("illegal map value")) {
+    if (auto colon = without_colon(text, at)) return *colon;
   }
   for (const Meaning& meaning : kMeanings) {
     if (!complaint.starts_with(meaning.complaint)) continue;
@@ -168,9 +257,8 @@ Diagnostic explain_yaml_error(std::string_view text, const Location& at, const s
 }
 
 Diagnostic explain_stop(std::string_view text, Diagnostic why) {
-  if (why.message.find("not taken") == std::string::npos) return why;
-  Diagnostic slip = slip_in(line_of(text, why.at.line), why.at.line, why.at.file);
-  return slip.message.empty() || slip.message.starts_with("a tab") ? why : slip;
+  if (why.message.starts_with("aliases")) explain_alias(text, why);
+  return why;
 }
 
 }  // namespace gatehouse::config
