@@ -61,7 +61,7 @@ class RouterMatch {
   bool decide(std::uint32_t entry, Truth truth);
 
   // Whether the entry would serve the request; `no` also for a wrong method, which is noted.
-  Truth test(std::uint32_t entry, std::uint32_t block);
+  Truth test(std::uint32_t entry, std::uint32_t block, bool found_by_text = false);
   bool method_fits(const RouteEntry& entry) const {
     if ((entry.methods & method_) == 0) return false;
     if (method_ != MethodTable::kUnnamed) return true;
@@ -211,10 +211,10 @@ template <class Trace>
 bool RouterMatch<Trace>::try_dispatched(const Run& run, const Dispatch& dispatch) {
   std::uint32_t best = UINT32_MAX;
   Truth best_truth = Truth::no;
-  auto consider = [&](const std::vector<std::uint32_t>& entries) {
+  auto consider = [&](const std::vector<std::uint32_t>& entries, bool found_by_text) {
     for (std::uint32_t e : entries) {
       if (e >= best && !collecting_ && !Trace::kWholeWalk) return;
-      Truth truth = test(e, 0);
+      Truth truth = test(e, 0, found_by_text);
       if (truth == Truth::no || e >= best) continue;
       best = e;
       best_truth = truth;
@@ -222,17 +222,17 @@ bool RouterMatch<Trace>::try_dispatched(const Run& run, const Dispatch& dispatch
   };
   t_.conditions.any_value(dispatch.condition, q_, [&](std::string_view value) {
     std::uint32_t list = t_.dispatch_texts.find(run.dispatch, value);
-    if (list != 0) consider(t_.dispatch_lists[list]);
+    if (list != 0) consider(t_.dispatch_lists[list], true);
     return false;
   });
-  consider(dispatch.rest);
+  consider(dispatch.rest, false);
   if constexpr (Trace::kWholeWalk)
     for (std::uint32_t e = run.first; e != run.first + run.count; ++e) trace_.not_dispatched(e, run.dispatch);
   return best != UINT32_MAX && decide(best, best_truth);
 }
 
 template <class Trace>
-Truth RouterMatch<Trace>::test(std::uint32_t index, std::uint32_t block) {
+Truth RouterMatch<Trace>::test(std::uint32_t index, std::uint32_t block, bool found_by_text) {
   const RouteEntry& entry = t_.entries[index];
   if (block != 0 && s_.regexes[block].hit[entry.regex] == 0) {
     trace_.regex_failed(index);
@@ -245,7 +245,8 @@ Truth RouterMatch<Trace>::test(std::uint32_t index, std::uint32_t block) {
       allowed_ |= entry.methods & ~MethodTable::kUnnamed;
     return Truth::no;
   }
-  if (entry.conditions.count == 0) {
+  // Whoever was found by its text meets that condition.
+  if (entry.conditions.count == (found_by_text ? 1 : 0)) {
     trace_.conditions(index, Truth::yes);
     return Truth::yes;
   }

@@ -315,7 +315,7 @@ void compare(const config::Spec& spec, const Router& router, RouterScratch& scra
 TEST(RouterProperty, AgreesWithALinearReadingOfTheRules) {
   constexpr std::uint64_t kSeed = 20260101;
   constexpr std::size_t kPairs = 100'000;
-  constexpr std::size_t kRequests = 20;  // to each configuration
+  constexpr std::size_t kRequests = 50;  // to each configuration
   std::size_t compared = 0;
   std::array<std::size_t, 4> seen{};
   for (std::uint64_t i = 0; compared < kPairs; ++i) {
