@@ -318,7 +318,7 @@ bool read_set(Reader& reader, const Node& node, When& out) {
   for (const NodeMember& member : node.members) {
     Condition condition;
     condition.at = reader.at(member.key);
-    condition.text = quoted(member.key.value) + ": " + flow_text(member.value);
+    condition.text = scalar_text(member.key.value) + ": " + flow_text(member.value);
     auto key = read_key(reader, member.key);
     if (key) condition.key = std::move(*key);
     good = key && KeyReader(reader, member.key, condition).read(member.value) && good;

@@ -197,7 +197,7 @@ bool read_cidrs(Reader& reader, const Node& node, const Field& field, std::vecto
 
 std::optional<std::string> show_cidrs(const Field&, const std::vector<Cidr>& value) {
   std::vector<std::string> items;
-  for (const Cidr& cidr : value) items.push_back(quoted(show_cidr(cidr)));
+  for (const Cidr& cidr : value) items.push_back(scalar_text(show_cidr(cidr)));
   return show_list(items);
 }
 

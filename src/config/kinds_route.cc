@@ -29,7 +29,7 @@ bool read_paths(Reader& reader, const Node& node, const Field& field, std::vecto
 
 std::optional<std::string> show_paths(const Field&, const std::vector<PathPattern>& value) {
   std::vector<std::string> items;
-  for (const PathPattern& path : value) items.push_back(quoted(path.text));
+  for (const PathPattern& path : value) items.push_back(scalar_text(path.text));
   return show_list(items);
 }
 
@@ -149,7 +149,7 @@ bool read_rewrite(Reader& reader, const Node& node, const Field& field, Rewrite&
 }
 
 std::optional<std::string> show_rewrite(const Field&, const Rewrite& value) {
-  return value.text.empty() ? "none" : quoted(value.text);
+  return value.text.empty() ? "none" : scalar_text(value.text);
 }
 
 bool read_route_rewrite(Reader& reader, const Node& node, const Field& field, std::optional<Rewrite>& out) {

@@ -53,7 +53,7 @@ bool read_url(Reader& reader, const Node& node, const Field& field, std::vector<
 
 std::string show_urls(const VersionSpec& version) {
   std::vector<std::string> items;
-  for (const UrlSpec& url : version.urls) items.push_back(quoted(url.text));
+  for (const UrlSpec& url : version.urls) items.push_back(scalar_text(url.text));
   return show_list(items).value_or("[]");
 }
 
@@ -156,7 +156,7 @@ bool read_service_path(Reader& reader, const Node& node, const Field& field,
 }
 
 std::optional<std::string> show_service_path(const Field&, const std::optional<PathPattern>& value) {
-  return value ? quoted(value->text) : "none";
+  return value ? scalar_text(value->text) : "none";
 }
 
 bool read_service_host(Reader& reader, const Node& node, const Field& field, std::string& out) {

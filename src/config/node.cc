@@ -78,7 +78,7 @@ bool Node::holds_failure() const noexcept {
          std::ranges::any_of(members, [](const NodeMember& m) { return m.value.holds_failure(); });
 }
 
-std::string quoted(std::string_view text) {
+std::string scalar_text(std::string_view text) {
   if (is_plain(text) && text != "null" && text != "Null" && text != "NULL") return std::string(text);
   return in_quotes(text);
 }

@@ -48,7 +48,7 @@ inline constexpr int kMaxDepth = 64;
 std::string flow_text(const Node& node);
 
 // `text` as a YAML scalar that reads as exactly this text, wherever it stands; quoted only if it must be.
-std::string quoted(std::string_view text);
+std::string scalar_text(std::string_view text);
 // Likewise, and never taken for a number, a boolean or nothing by other readers of YAML.
 std::string quoted_text(std::string_view text);
 

@@ -123,7 +123,7 @@ class Printer {
     lead_ = std::string(indent, ' ') + "# ";
     const std::string path = route.paths.empty() ? "/*" : route.paths.front().text;
     const std::string to = route.to.empty() ? "" : route.to.front().service;
-    line(fmt::format("- {{path: {}, to: {}}}", quoted(path), to),
+    line(fmt::format("- {{path: {}, to: {}}}", scalar_text(path), to),
          fmt::format("base route of `{}`, {}", to, origin(route.at)));
   }
 
