@@ -96,8 +96,10 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
   x.mark_first_byte();
   Result<void> sent;
   if (reply.body && how.framing.kind != Kind::none) {
-    sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing,
-                                             listener_.timeouts.write_idle, progress_);
+    bool events = http::is_event_stream(*reply.head);
+    upstream::SendPatience patience{.idle = listener_.timeouts.write_idle,
+                                    .min_rate = events ? 0 : listener_.timeouts.min_rate};
+    sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing, patience, progress_);
     x.record().bytes_out = progress_.body_bytes;
   } else {
     progress_.began = true;

@@ -116,6 +116,10 @@ constexpr std::array<std::string_view, 500> kByStatus = [] {
 
 }  // namespace
 
+bool is_event_stream(const ResponseHead& head) noexcept {
+  return iequals(head.headers.value(HeaderId::content_type).substr(0, 17), "text/event-stream");
+}
+
 std::string_view reason_phrase(std::uint16_t status) noexcept {
   const std::size_t i = status - kFirst;
   return i < kByStatus.size() ? kByStatus[i] : std::string_view{};

@@ -37,6 +37,8 @@ struct ResponseHead {
   HeaderTable headers;
 };
 
+bool is_event_stream(const ResponseHead& head) noexcept;  // Content-Type: text/event-stream
+
 std::string_view reason_phrase(std::uint16_t status) noexcept;  // "" if unknown
 
 }  // namespace gatehouse::http

@@ -82,6 +82,12 @@ bool MemoryStream::try_send(SendOp& op) noexcept {
   return true;
 }
 
+bool MemoryStream::probe_stale() noexcept {
+  if (hung_up_ || connection_->readable(end_)) return true;
+  readable_ = false;
+  return false;
+}
+
 bool MemoryStream::start_recv(RecvOp& op) noexcept {
   assert(!reader_);
   if (readable_ && try_recv(op)) return true;
@@ -101,8 +107,7 @@ bool MemoryStream::serve_writer() noexcept {
   SendOp& op = *writer_;
   std::size_t before = op.data.bytes();
   if (!try_send(op)) {
-    if (op.data.bytes() != before && op.progress_timer)
-      loop().set_timer(*op.progress_timer, after(loop().now(), op.progress_limit));
+    if (op.data.bytes() != before) op.rearm(loop());
     return true;
   }
   writer_ = nullptr;
@@ -123,6 +128,16 @@ bool MemoryStream::serve_reader() noexcept {
   return !gone;
 }
 
+bool MemoryStream::serve_closer() noexcept {
+  if (!closer_ || !(failed_ || (hung_up_ && closer_->on_fin))) return true;
+  CloseOp& op = *std::exchange(closer_, nullptr);
+  bool gone = false;
+  gone_ = &gone;
+  op.hook(op.argument);
+  if (!gone) gone_ = nullptr;
+  return !gone;
+}
+
 // Step for step what SocketStream::on_events does.
 void MemoryStream::on_events() noexcept {
   std::uint32_t events = std::exchange(told_, 0);
@@ -134,11 +149,8 @@ void MemoryStream::on_events() noexcept {
     std::exchange(connect_waiter_, nullptr).resume();
     return;
   }
-  if (!serve_writer() || !serve_reader()) return;
-  if (closer_ && (failed_ || (hung_up_ && closer_->on_fin))) {
-    CloseOp& op = *std::exchange(closer_, nullptr);
-    op.hook(op.argument);
-  }
+  if (!serve_closer() || !serve_writer()) return;
+  serve_reader();
 }
 
 }  // namespace gatehouse::net

@@ -102,7 +102,7 @@ class MemoryStream final : public Stream, public MemoryHandler {
   bool stale() const noexcept override { return readable_ || hung_up_; }
   bool peer_closed() const noexcept override { return hung_up_; }
   bool peer_gone() const noexcept override { return failed_; }
-  bool probe_stale() noexcept override { return stale() || connection_->readable(end_); }
+  bool probe_stale() noexcept override;
   void shutdown_send() noexcept override { connection_->finish(end_); }
   void abort() noexcept override;
   void reset_on_close() noexcept override { reset_on_close_ = true; }
@@ -119,6 +119,7 @@ class MemoryStream final : public Stream, public MemoryHandler {
   void on_events() noexcept override;
   bool serve_writer() noexcept;  // false: the stream is gone
   bool serve_reader() noexcept;
+  bool serve_closer() noexcept;
   bool try_recv(RecvOp& op) noexcept;
   bool try_send(SendOp& op) noexcept;
   std::size_t read_size(std::size_t capacity) noexcept;

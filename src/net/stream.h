@@ -69,6 +69,11 @@ struct SendOp {
   bool moved = false;               // the kernel has taken at least one byte
   Timer* progress_timer = nullptr;  // re-armed whenever bytes move
   Duration progress_limit{};
+  Time deadline = kNever;  // of the whole, however it moves
+
+  void rearm(Loop& loop) noexcept {
+    if (progress_timer) loop.set_timer(*progress_timer, std::min(deadline, after(loop.now(), progress_limit)));
+  }
 };
 // Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's
 // stack.
@@ -96,7 +101,7 @@ class Stream {
   // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`;
   // io_reset, with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the
   // stream good for closing only.
-  [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit) noexcept;
+  [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit, Time deadline = kNever) noexcept;
 
   // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this
   // state is of no use. Costs no system call.
@@ -168,10 +173,11 @@ class Stream::RecvAwaitable {
 
 class Stream::SendAwaitable {
  public:
-  SendAwaitable(Stream& stream, SliceList data, Duration limit) noexcept
+  SendAwaitable(Stream& stream, SliceList data, Duration limit, Time deadline) noexcept
       : stream_(stream), timer_(&expired, this) {
     op_.data = std::move(data);
     op_.progress_limit = limit;
+    op_.deadline = deadline;
   }
   SendAwaitable(const SendAwaitable&) = delete;
   ~SendAwaitable() {
@@ -181,7 +187,7 @@ class Stream::SendAwaitable {
   void await_suspend(std::coroutine_handle<> h) noexcept {
     op_.waiter = h;
     op_.progress_timer = &timer_;
-    stream_.loop().set_timer(timer_, after(stream_.loop().now(), op_.progress_limit));
+    op_.rearm(stream_.loop());
   }
   Result<void> await_resume() noexcept {
     op_.waiter = nullptr;
@@ -203,8 +209,8 @@ class Stream::SendAwaitable {
 inline Stream::RecvAwaitable Stream::recv(std::size_t size_hint, Time deadline) noexcept {
   return {*this, size_hint, deadline};
 }
-inline Stream::SendAwaitable Stream::send(SliceList data, Duration progress_limit) noexcept {
-  return {*this, std::move(data), progress_limit};
+inline Stream::SendAwaitable Stream::send(SliceList data, Duration progress_limit, Time deadline) noexcept {
+  return {*this, std::move(data), progress_limit, deadline};
 }
 
 }  // namespace gatehouse::net

@@ -55,10 +55,12 @@ void SocketStream::abort() noexcept {
 }
 
 bool SocketStream::probe_stale() noexcept {
-  if (stale()) return true;
+  if (hung_up_) return true;
   char byte = 0;
   ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n >= 0 || !would_block(errno);
+  if (n >= 0 || !would_block(errno)) return true;
+  readable_ = false;  // the last read happened to fill its block to the brim
+  return false;
 }
 
 void SocketStream::reset_on_close() noexcept {
@@ -150,6 +152,12 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
     std::exchange(connect_waiter_, nullptr).resume();
     return;
   }
+  // A peer that went away comes first: what is done for it ends before anything more is done.
+  if (closer_ && (failed_ || (hung_up_ && closer_->on_fin))) {
+    CloseOp& op = *std::exchange(closer_, nullptr);
+    op.hook(op.argument);
+    if (!poller.alive(self)) return;
+  }
   if (writer_ && writable_) {
     SendOp& op = *writer_;
     std::size_t before = op.data.bytes();
@@ -157,8 +165,8 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
       writer_ = nullptr;
       op.waiter.resume();
       if (!poller.alive(self)) return;
-    } else if (op.data.bytes() != before && op.progress_timer) {
-      loop().set_timer(*op.progress_timer, after(loop().now(), op.progress_limit));
+    } else if (op.data.bytes() != before) {
+      op.rearm(loop());
     }
   }
   if (reader_ && readable_) {
@@ -166,12 +174,7 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
     if (try_recv(op)) {
       reader_ = nullptr;
       op.waiter.resume();
-      if (!poller.alive(self)) return;
     }
-  }
-  if (closer_ && (failed_ || (hung_up_ && closer_->on_fin))) {
-    CloseOp& op = *std::exchange(closer_, nullptr);
-    op.hook(op.argument);
   }
 }
 

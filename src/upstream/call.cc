@@ -37,7 +37,7 @@ class Attempts {
         call_(call),
         safe_(http::is_safe(call.head.method)),
         deadline_(after(client.loop().now(), call.policy.deadline)) {
-    if (call.body && safe_ && call.policy.retry.tries > 1) {
+    if (call.body) {
       replay_ = make_in<ReplayBody>(call.arena, *call.body);
       call.body = replay_.get();
     }
@@ -68,8 +68,7 @@ class Attempts {
 
  private:
   bool replayable(bool sent) {
-    if (!sent) return !replay_ || replay_->rewind();
-    return safe_ && (!call_.body || (replay_ && replay_->rewind()));
+    return (safe_ || !sent) && (!replay_ || replay_->rewind());
   }
   Client& client_;
   Call& call_;

@@ -28,7 +28,8 @@ LocalEndpoint::~LocalEndpoint() {
 }
 
 void Lease::give_back_connection(Time expires) && {
-  if (connection_->stream->stale()) return;  // closed, or it said more than it was asked
+  net::Stream& stream = *connection_->stream;
+  if (stream.stale() && stream.probe_stale()) return;  // closed, or it said more than it was asked
   connection_->expires = expires;
   connection_->reused = true;
   endpoint_->idle.push_front(*connection_.release());

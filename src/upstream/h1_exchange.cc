@@ -8,16 +8,11 @@
 namespace gatehouse::upstream {
 namespace {
 
-using http::HeaderId;
 using Kind = http::Framing::Kind;
 
 constexpr http::H1Limits kResponseLimits{.max_head = 64 * 1024, .max_target = 0, .max_fields = 200};
 constexpr int kMaxInterim = 16;  // 1xx heads before the final one
 constexpr Duration kMargin = 1s; // a connection is left alone this long before its service would close it
-
-bool is_event_stream(const http::ResponseHead& head) noexcept {
-  return http::iequals(head.headers.value(HeaderId::content_type).substr(0, 17), "text/event-stream");
-}
 
 }  // namespace
 
@@ -80,14 +75,15 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::run(Time deadline) {
 }
 
 net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
-  auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing, call_.policy.body_idle, progress_);
+  auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing, {.idle = call_.policy.body_idle},
+                                   progress_);
   call_.report.request_bytes = progress_.body_bytes;
   if (sent) {
     begin_head();
     co_return;
   }
   bool of_stream = sent.error().code == Errc::io_reset || sent.error().code == Errc::io_timeout;
-  if (of_stream && sent.error().retry == Retry::safe && progress_.body_bytes == 0) progress_.began = false;
+  if (of_stream && sent.error().retry == Retry::safe && progress_.sends == 1) progress_.began = false;
   pump_error_ = of_stream ? send_error(sent.error()) : sent.error();
   // A body that broke off must not leave the service waiting for its rest. But a service that stopped reading may
   // have answered before: that answer is still read.
@@ -147,7 +143,7 @@ Result<http::ResponseHead*> H1Exchange::finish_head() {
   input_.remove_prefix(reader_.consumed());
   response_reusable_ = reader_.keep_alive() && reader_.framing().kind != Kind::until_close;
   H1BodyPolicy policy{.sender = Origin::upstream,
-                      .idle = is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
+                      .idle = http::is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
   body_.emplace(stream_, input_, reader_.framing(), call_.arena, policy);
   return head_;
 }

@@ -69,10 +69,16 @@ void add_piece(Gather& out, Piece& piece, Kind framing, SendProgress& progress) 
   out.text({buffer.data(), http::write_last_chunk(piece.trailers, buffer)});
 }
 
+// When the last of `bytes` must have been taken by a peer that keeps the minimum rate.
+Time slowest(const net::Stream& stream, std::size_t bytes, const SendPatience& patience) noexcept {
+  if (patience.min_rate == 0) return kNever;
+  return after(stream.loop().now(), 30s + Duration(1s) * (bytes / patience.min_rate));
+}
+
 }  // namespace
 
 net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySource& body, http::Framing framing,
-                                       Duration write_idle, SendProgress& progress) {
+                                       SendPatience patience, SendProgress& progress) {
   Gather out(stream.loop().blocks(), std::move(head));
   bool ended = false;
   while (!ended || out.bytes()) {
@@ -80,7 +86,9 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
     if (ended || out.full() || !body.try_pull(piece)) {
       if (out.bytes()) {
         progress.began = true;
-        auto sent = co_await stream.send(out.take(), write_idle);
+        ++progress.sends;
+        Time deadline = slowest(stream, out.bytes(), patience);
+        auto sent = co_await stream.send(out.take(), patience.idle, deadline);
         if (!sent) co_return std::unexpected(sent.error());
         continue;
       }
@@ -88,7 +96,7 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
     }
     if (!piece) {
       // what came before the failure still belongs to the peer, once a head has left
-      if (out.bytes() && progress.began) (void)co_await stream.send(out.take(), write_idle);
+      if (out.bytes() && progress.began) (void)co_await stream.send(out.take(), patience.idle);
       co_return std::unexpected(piece.error());
     }
     ended = piece->kind != Piece::Kind::data;
