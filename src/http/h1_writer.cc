@@ -58,10 +58,7 @@ class Writer {
   }
 
   void put_field(const Header& h) noexcept {
-    assert(!h.name.empty() &&
-           scan::skip(h.name.data(), h.name.data() + h.name.size(), kToken) == h.name.data() + h.name.size());
-    assert(scan::end_of_value(h.value.data(), h.value.data() + h.value.size()) ==
-           h.value.data() + h.value.size());
+    assert(writable(h));
     put(h.name);
     put(": ");
     put(h.value);
@@ -70,7 +67,24 @@ class Writer {
 
   std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
+  // For asserts.
+  template <class Head>
+  bool holds(const Head& head) const noexcept {
+    return static_cast<std::size_t>(end_ - begin_) >= head_size_bound(head);
+  }
+  bool holds(const RequestHead& head, std::string_view path_and_query) const noexcept {
+    return static_cast<std::size_t>(end_ - begin_) >= head_size_bound(head, path_and_query);
+  }
+
  private:
+  // What a peer reads back as the same field, and as nothing else.
+  bool writable(const Header& h) const noexcept {
+    const char* const name_end = h.name.data() + h.name.size();
+    const char* const value_end = h.value.data() + h.value.size();
+    return !h.name.empty() && scan::skip(h.name.data(), name_end, kToken) == name_end &&
+           scan::skip(h.value.data(), value_end, kValue) == value_end;
+  }
+
   template <std::size_t N>
   void move(const char* from, std::size_t a, std::size_t b) noexcept {
     std::array<char, N> first;
@@ -137,8 +151,8 @@ std::size_t head_size_bound(const ResponseHead& head) noexcept { return fields_b
 
 std::size_t write_request_head(const RequestHead& head, std::string_view path_and_query, const H1Out& how,
                                std::span<char> out) noexcept {
-  assert(out.size() >= head_size_bound(head, path_and_query));
   Writer w(out);
+  assert(w.holds(head, path_and_query));
   w.put(head.method_text);
   w.put(" ");
   w.put(path_and_query);
@@ -153,8 +167,8 @@ std::size_t write_request_head(const RequestHead& head, std::string_view path_an
 
 std::size_t write_response_head(const ResponseHead& head, const H1Out& how, std::string_view date,
                                 std::span<char> out) noexcept {
-  assert(out.size() >= head_size_bound(head));
   Writer w(out);
+  assert(w.holds(head));
   put_status_line(w, head.status);
   for (const Header& h : head.headers) {
     if (h.id == HeaderId::content_length ? how.length_as_given : !skipped(h, kHopByHop | kFraming))
@@ -166,8 +180,8 @@ std::size_t write_response_head(const ResponseHead& head, const H1Out& how, std:
 }
 
 std::size_t write_interim_head(const ResponseHead& head, std::span<char> out) noexcept {
-  assert(out.size() >= head_size_bound(head) && head.status < 200);
   Writer w(out);
+  assert(w.holds(head) && head.status < 200);
   put_status_line(w, head.status);
   for (const Header& h : head.headers)
     if (!skipped(h, kHopByHop | kFraming)) w.put_field(h);
