@@ -1,0 +1,171 @@
+// What may come of a request, by what its client, the services and the network did.
+#include <set>
+
+#include "sim/answer_check.h"
+#include "sim/malformed.h"
+#include "sim/service.h"
+
+namespace gatehouse::sim {
+namespace {
+
+class Judge {
+ public:
+  Judge(Ledger& ledger, std::uint64_t id, const Entry& entry)
+      : ledger_(ledger), plan_(ledger.plan()), id_(id), e_(entry), r_(*entry.plan) {}
+  void run();
+
+ private:
+  bool proxied() const { return r_.route == Route::service || r_.route == Route::role; }
+  std::string_view service() const {
+    if (r_.route == Route::role) return r_.role == "admin" ? "beta" : "alpha";
+    return r_.service;
+  }
+  std::set<int> statuses() const;
+  void add_attempts(std::set<int>& out) const;
+  bool may_break_off() const;
+  bool may_stay_unanswered() const;
+  bool answered_early() const;
+  void times();
+  void log();
+  template <class... T>
+  void wrong(fmt::format_string<T...> format, T&&... args) {
+    ledger_.violate(fmt::format("r{}: {}", id_, fmt::format(format, std::forward<T>(args)...)));
+  }
+
+  Ledger& ledger_;
+  const Plan& plan_;
+  std::uint64_t id_;
+  const Entry& e_;
+  const RequestPlan& r_;
+};
+
+void Judge::add_attempts(std::set<int>& out) const {
+  for (std::size_t i = 0; i < 4; ++i) {
+    const ServicePlan& a = r_.act(i);
+    bool again = false;
+    switch (a.act) {
+      case Act::answer:
+      case Act::early:
+        out.insert(a.status);
+        again = a.status == 503;
+        break;
+      case Act::never: out.insert(504); break;
+      case Act::close_before_head:
+      case Act::reset_before_head:
+        out.insert(502);
+        again = true;
+        break;
+      case Act::malformed: out.insert(502); break;
+      default:  // its head may be lost with the rest
+        out.insert(a.status);
+        out.insert(502);
+        again = a.act == Act::reset_after_head;
+    }
+    if (plan_.breaks()) {
+      out.insert(502);
+      again = true;
+    }
+    if (r_.unsafe() || !again) return;
+    if (service() == "alpha" && plan_.dead_endpoint) out.insert(503);
+    if (service() == "gamma") out.insert(503);
+  }
+}
+
+std::set<int> Judge::statuses() const {
+  if (r_.misbehaviour == Misbehaviour::malformed) return {malformed_request(r_.variant, "/x").status};
+  if (r_.misbehaviour == Misbehaviour::stall_in_head) return {408};
+  std::set<int> out;
+  if (r_.route == Route::nowhere) return {404};
+  if (r_.route == Route::wrong_method && r_.method != "GET" && r_.method != "HEAD") return {405};
+  if (r_.denied) return {403};
+  if (r_.route == Route::redirect) return {308};
+  if (!proxied()) return {200};
+  if (r_.misbehaviour == Misbehaviour::stall_in_body) out.insert(408);
+  if (r_.misbehaviour == Misbehaviour::broken_chunk) out.insert(400);
+  if (service() == "dead") return {503};
+  add_attempts(out);
+  if (service() == "gamma" || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
+  return out;
+}
+
+// Could the answer leave while its request is still being sent?
+bool Judge::answered_early() const {
+  bool early = !proxied() || r_.denied || service() == "dead" || service() == "gamma" ||
+               plan_.dead_endpoint || plan_.connect_trouble() || plan_.breaks();
+  for (const auto& a : r_.acts) early = early || a.act == Act::early;
+  return early;
+}
+
+bool Judge::may_break_off() const {
+  if (e_.excused || plan_.breaks() || ledger_.draining) return true;
+  // The gateway reads a bounded part of a body that nobody wants, then it closes.
+  if (r_.body.size > 60'000 && answered_early()) return true;
+  if (r_.misbehaviour != Misbehaviour::none) return true;
+  if (!proxied() || !e_.by_service) return false;
+  for (const auto& a : r_.acts)
+    if (a.act == Act::cut_body || a.act == Act::stall_body || a.act == Act::reset_after_head) return true;
+  return false;
+}
+
+bool Judge::may_stay_unanswered() const {
+  if (e_.excused || plan_.breaks() || plan_.sheds_idle() || ledger_.draining) return true;
+  if (r_.body.size > 60'000 && answered_early()) return true;
+  switch (r_.misbehaviour) {
+    case Misbehaviour::none:
+    case Misbehaviour::malformed: return false;
+    default: return true;
+  }
+}
+
+void Judge::times() {
+  const Timeouts& t = plan_.timeouts;
+  Duration slack = plan_.slack();
+  Duration took = e_.ended_at - e_.sent_at;
+  if (e_.status == 504 && !e_.by_service && !e_.deliveries.empty()) {
+    Duration waited = e_.answered_at - e_.deliveries.back().read_at;
+    if (e_.deliveries.back().read_at != kNever && (waited > t.service + slack || waited < t.service - slack))
+      wrong("504 after {} ms", waited / 1ms);
+  }
+  if (e_.ended_at == Time{} || e_.excused) return;
+  if (r_.misbehaviour == Misbehaviour::stall_in_head && took > t.head + 2s + slack)
+    wrong("a head that stalls is given {} ms", took / 1ms);
+  if (r_.misbehaviour == Misbehaviour::stall_in_body && took > t.body_idle + 9s + slack)
+    wrong("a body that stalls is given {} ms", took / 1ms);
+  bool held = r_.misbehaviour == Misbehaviour::stop_reading && e_.by_service && r_.act(0).act == Act::answer;
+  if (held && e_.answer == Entry::Answer::whole && r_.method != "HEAD" && e_.status == 200 &&
+      r_.act(0).body.size > plan_.faults.buffer_max + 20'000)
+    wrong("a client that does not read is waited for");
+}
+
+// The log says what the client saw.
+void Judge::log() {
+  if (r_.misbehaviour == Misbehaviour::malformed || r_.misbehaviour == Misbehaviour::stall_in_head) return;
+  if (e_.records > 1) wrong("it is in the log {} times", e_.records);
+  if (e_.answer != Entry::Answer::whole) return;
+  if (e_.records == 0) wrong("it is not in the log");
+  if (e_.records == 1 && e_.recorded_status != e_.status)
+    wrong("the log says {}, the client got {}", e_.recorded_status, e_.status);
+}
+
+void Judge::run() {
+  if (!e_.attempted) return;
+  log();
+  if (e_.answer == Entry::Answer::none) {
+    if (!may_stay_unanswered()) wrong("{} was not answered", r_.method);
+  } else {
+    if (!statuses().contains(e_.status)) {
+      std::string may;
+      for (int s : statuses()) may += fmt::format(" {}", s);
+      wrong("{} got {}{}, expected one of{}", r_.method, e_.status, e_.by_service ? " of the service" : "",
+            may);
+    }
+    if (e_.answer == Entry::Answer::partial && !may_break_off()) wrong("its answer broke off");
+  }
+  if (!plan_.breaks() && e_.answer != Entry::Answer::none) times();
+}
+
+}  // namespace
+
+void judge(Ledger& ledger, std::uint64_t id, const Entry& entry) { Judge(ledger, id, entry).run(); }
+
+}  // namespace gatehouse::sim

@@ -1,0 +1,79 @@
+// What happened to every request, as its client, the services and the gateway's log saw it; and what was
+// wrong.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/plan.h"
+
+namespace gatehouse::sim {
+
+// A request at a service. Made when its head has arrived whole.
+struct Delivery {
+  std::string service;
+  Time head_at{};
+  Time read_at = kNever;  // all of it was there
+};
+
+struct Entry {
+  const RequestPlan* plan = nullptr;
+  std::vector<Delivery> deliveries;
+
+  enum class Answer : std::uint8_t { none, partial, whole };
+  Answer answer = Answer::none;
+  int status = 0;
+  bool by_service = false;  // it says from whom it comes
+  bool excused = false;     // nothing may be asked of the gateway: see Ledger::excuse
+  bool attempted = false;   // a byte was sent
+  bool sent = false;        // all of it was
+  Time sent_at{};
+  Time answered_at{};            // its head
+  Time ended_at{};               // the last byte, or the end of the connection
+  std::uint64_t generation = 0;  // acknowledged by all workers when its first byte was sent
+  unsigned records = 0;          // in the log
+  int recorded_status = 0;
+};
+
+class Ledger {
+ public:
+  Ledger(const Clock& clock, const Plan& plan, bool verbose);
+
+  // Null: nobody sent such a request.
+  Entry* find(std::uint64_t id) noexcept;
+  Entry& of(std::uint64_t id) noexcept { return entries_.at(id); }
+  std::map<std::uint64_t, Entry>& entries() noexcept { return entries_; }
+  // Its connection may end without an answer, for a reason that is not the gateway's fault.
+  void excuse(std::uint64_t id, std::string_view why);
+
+  void violate(std::string text);
+  const std::vector<std::string>& violations() const noexcept { return violations_; }
+
+  template <class... T>
+  void trace(fmt::format_string<T...> format, T&&... args) {
+    if (verbose_) print(fmt::format(format, std::forward<T>(args)...));
+  }
+  bool verbose() const noexcept { return verbose_; }
+  Time now() const noexcept { return clock_.now(); }
+  const Plan& plan() const noexcept { return plan_; }
+
+  std::uint64_t generation = 0;  // acknowledged by all workers
+  std::uint64_t newest = 0;      // published
+  bool draining = false;
+
+ private:
+  void print(const std::string& line) const;
+  const Clock& clock_;
+  const Plan& plan_;
+  Time start_;
+  bool verbose_;
+  std::map<std::uint64_t, Entry> entries_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace gatehouse::sim

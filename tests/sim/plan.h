@@ -1,0 +1,150 @@
+// What one seed plays: the world's faults, the gateway's settings, and what every client and service does.
+//
+// All of it is drawn before the first step, so that a plan can be printed, and a plan can be written by hand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "net/memory_network.h"
+
+namespace gatehouse::sim {
+
+enum class BodyKind : std::uint8_t { none, length, chunked, until_close };
+
+struct BodyPlan {
+  BodyKind kind = BodyKind::none;
+  std::size_t size = 0;
+  std::size_t chunk = 1000;  // bytes of a chunk
+  bool trailers = false;     // chunked only
+};
+
+// What a service does when a request arrives there.
+enum class Act : std::uint8_t {
+  answer,
+  early,              // answers before it reads the body
+  never,              // reads everything and says nothing
+  close_before_head,  // a FIN instead of an answer
+  reset_before_head,
+  reset_after_head,
+  cut_body,  // half of the body, then a FIN
+  stall_body,
+  malformed,
+};
+std::string_view name_of(Act act) noexcept;
+
+struct ServicePlan {
+  Act act = Act::answer;
+  std::uint16_t status = 200;
+  BodyPlan body;
+  Duration delay{};         // before the head
+  Duration piece_delay{};   // between pieces of the body
+  unsigned interim = 0;     // 103s before the head
+  unsigned variant = 0;     // of Act::malformed
+  bool close = false;       // says `Connection: close`
+  unsigned keep_alive = 0;  // says `Keep-Alive: timeout=N`
+};
+
+enum class Route : std::uint8_t { service, generation, redirect, role, nowhere, wrong_method };
+
+// Where a client leaves its path.
+enum class Misbehaviour : std::uint8_t {
+  none,
+  malformed,      // `variant` says how
+  broken_chunk,   // a chunked body that is not one
+  stall_in_head,  // sends `stop_at` bytes, then nothing
+  stall_in_body,
+  abort_in_request,  // closes after `stop_at` bytes of the request ...
+  abort_in_answer,   // ... or of the answer
+  stop_reading,      // of a large answer
+};
+
+struct RequestPlan {
+  std::uint64_t id = 0;
+  std::string method = "GET";
+  bool http10 = false;
+  bool keep_alive10 = false;  // HTTP/1.0 with `Connection: keep-alive`
+  bool close = false;         // says `Connection: close`
+  Route route = Route::service;
+  std::string service = "alpha";
+  BodyPlan body;
+  bool expect_continue = false;
+  unsigned later_request = 0;   // ms that the test filter waits, before the target ...
+  unsigned later_response = 0;  // ... and before the answer
+  bool denied = false;          // the test filter refuses it
+  std::string role;             // what the test filter says about the client
+  Misbehaviour misbehaviour = Misbehaviour::none;
+  unsigned variant = 0;
+  std::size_t stop_at = 0;
+  bool reset = false;            // an abort is a RST
+  std::size_t piece = SIZE_MAX;  // bytes a send
+  Duration piece_delay{};
+  std::vector<ServicePlan> acts;  // by attempt; the last one repeats
+
+  bool unsafe() const noexcept;
+  const ServicePlan& act(std::size_t attempt) const noexcept {
+    return acts[attempt < acts.size() ? attempt : acts.size() - 1];
+  }
+};
+
+struct ConnectionPlan {
+  enum class End : std::uint8_t { close, linger, half_close };
+  Duration start{};
+  std::vector<RequestPlan> requests;
+  bool pipelined = false;
+  End end = End::close;
+  std::size_t read_size = 16384;
+  Duration read_delay{};  // a slow reader
+  Duration pause{};       // between an answer and the next request
+};
+
+// Which test filters stand in the chains.
+struct FilterPlan {
+  bool later = true;
+  bool refusal = true;
+};
+
+struct Timeouts {
+  Duration head = 10s;
+  Duration body_idle = 15s;
+  Duration keep_alive = 20s;
+  Duration write_idle = 15s;
+  Duration service = 10s;
+  Duration service_body_idle = 15s;
+  Duration deadline = 30s;
+  Duration drain = 5s;
+};
+
+struct Plan {
+  std::uint64_t seed = 0;
+  net::MemoryFaults faults;
+  unsigned workers = 2;
+  bool half_close = false;
+  FilterPlan filters;
+  Timeouts timeouts;
+  bool dead_endpoint = false;           // one address of `alpha` refuses
+  double idle_close = 0;                // chance that a service closes an idle connection
+  std::vector<Duration> reloads;        // when
+  Duration drain_at = Duration::max();  // in the middle of the load; max = after it
+  std::vector<ConnectionPlan> connections;
+
+  // Connections break by themselves.
+  bool breaks() const noexcept { return faults.reset > 0 || faults.fin > 0; }
+  // Connections cannot always be made.
+  bool connect_trouble() const noexcept {
+    return faults.connect_refused > 0 || faults.connect_unanswered > 0 || faults.connect_no_descriptors > 0;
+  }
+  // The gateway closes idle connections to get descriptors.
+  bool sheds_idle() const noexcept { return faults.accept_no_descriptors > 0; }
+  bool drains_early() const noexcept { return drain_at != Duration::max(); }
+  // How much later than planned something may be seen.
+  Duration slack() const noexcept;
+
+  static Plan draw(std::uint64_t seed);
+};
+
+}  // namespace gatehouse::sim

@@ -1,0 +1,133 @@
+// Streams that lose wakes and bytes, or say things twice.
+#include "sim/planted.h"
+
+namespace gatehouse::sim {
+namespace {
+
+constexpr std::uint64_t kEdge = 16384;  // where bytes get lost
+
+class FaultyStream final : public net::Stream {
+ public:
+  FaultyStream(net::StreamPtr inner, Planted& planted)
+      : net::Stream(inner->loop()), planted_(planted), relay_(relay()), inner_(std::move(inner)) {}
+  ~FaultyStream() override { inner_.reset(); }
+
+  bool stale() const noexcept override { return inner_->stale(); }
+  bool peer_closed() const noexcept override { return inner_->peer_closed(); }
+  bool peer_gone() const noexcept override { return inner_->peer_gone(); }
+  void shutdown_send() noexcept override { inner_->shutdown_send(); }
+  void abort() noexcept override { inner_->abort(); }
+  bool probe_stale() noexcept override { return inner_->probe_stale(); }
+  void reset_on_close() noexcept override { inner_->reset_on_close(); }
+  const net::SocketAddress& peer() const noexcept override { return inner_->peer(); }
+
+  bool start_recv(net::RecvOp& op) noexcept override {
+    inner_op_.size_hint = op.size_hint;
+    inner_op_.waiter = waiting_;
+    if (planted_.is(Bug::lost_wake) && planted_.strikes(40)) return false;
+    if (inner_->start_recv(inner_op_)) {
+      op.result = mangled(std::move(inner_op_.result));
+      return true;
+    }
+    outer_ = &op;
+    return false;
+  }
+  void cancel_recv() noexcept override {
+    if (std::exchange(outer_, nullptr)) inner_->cancel_recv();
+  }
+  bool start_send(net::SendOp& op) noexcept override {
+    if (planted_.is(Bug::post_twice)) say_twice(op);
+    return inner_->start_send(op);
+  }
+  void cancel_send() noexcept override { inner_->cancel_send(); }
+  void watch_close(net::CloseOp& op) noexcept override { inner_->watch_close(op); }
+  void unwatch_close() noexcept override { inner_->unwatch_close(); }
+
+ private:
+  // Stands between the stream and who waits for it: resumed by the one, it goes on with the other, and is
+  // suspended by then, since the other may destroy both.
+  struct Pass {
+    FaultyStream& stream;
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) noexcept {
+      stream.waiting_ = self;
+      net::RecvOp* op = std::exchange(stream.outer_, nullptr);
+      return op ? op->waiter : std::noop_coroutine();
+    }
+    void await_resume() noexcept {
+      stream.outer_->result = stream.mangled(std::move(stream.inner_op_.result));
+    }
+  };
+  net::Task<void> relay() {
+    for (;;) co_await Pass{*this};
+  }
+
+  Result<Slice> mangled(Result<Slice> bytes) {
+    if (!bytes || bytes->empty() || !planted_.is(Bug::dropped_byte)) return bytes;
+    std::uint64_t before = received_;
+    received_ += bytes->size();
+    bool edge = before / kEdge != received_ / kEdge;
+    return edge && bytes->size() > 1 ? bytes->first(bytes->size() - 1) : *bytes;
+  }
+  // A request that leaves in one write leaves twice.
+  void say_twice(net::SendOp& op) {
+    std::size_t n = op.data.count();
+    if (n == 0 || n * 2 > net::SliceList::kMax || !op.data[0].view().starts_with("POST ")) return;
+    if (!planted_.strikes(3)) return;
+    for (std::size_t i = 0; i < n; ++i) op.data.add(op.data[i]);
+  }
+
+  Planted& planted_;
+  net::RecvOp inner_op_;
+  net::RecvOp* outer_ = nullptr;
+  std::coroutine_handle<> waiting_;
+  std::uint64_t received_ = 0;
+  net::Task<void> relay_;
+  net::StreamPtr inner_;
+};
+
+class FaultyAcceptor final : public net::Acceptor {
+ public:
+  FaultyAcceptor(std::unique_ptr<net::Acceptor> inner, Planted& planted)
+      : inner_(std::move(inner)), planted_(planted) {}
+  Result<net::StreamPtr> try_accept() override {
+    auto stream = inner_->try_accept();
+    if (!stream || !*stream) return stream;
+    return std::make_unique<FaultyStream>(std::move(*stream), planted_);
+  }
+  bool start_wait(std::coroutine_handle<> waiter) noexcept override { return inner_->start_wait(waiter); }
+  void cancel_wait() noexcept override { inner_->cancel_wait(); }
+
+ private:
+  std::unique_ptr<net::Acceptor> inner_;
+  Planted& planted_;
+};
+
+class FaultyNetwork final : public net::Network {
+ public:
+  FaultyNetwork(net::Network& inner, Planted& planted) : inner_(inner), planted_(planted) {}
+  net::Task<Result<net::StreamPtr>> connect(net::SocketAddress to, Time deadline) override {
+    auto stream = co_await inner_.connect(std::move(to), deadline);
+    if (!stream) co_return stream;
+    co_return std::make_unique<FaultyStream>(std::move(*stream), planted_);
+  }
+  Result<std::unique_ptr<net::Acceptor>> accept_on(std::unique_ptr<net::BoundSocket> socket) override {
+    auto acceptor = inner_.accept_on(std::move(socket));
+    if (!acceptor || !planted_.is(Bug::lost_wake)) return acceptor;
+    return std::make_unique<FaultyAcceptor>(std::move(*acceptor), planted_);
+  }
+
+ private:
+  net::Network& inner_;
+  Planted& planted_;
+};
+
+}  // namespace
+
+std::unique_ptr<net::Network> Planted::around(net::Network& real) {
+  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte)
+             ? std::make_unique<FaultyNetwork>(real, *this)
+             : nullptr;
+}
+
+}  // namespace gatehouse::sim

@@ -1,0 +1,128 @@
+#include "sim/run.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "sim/answer_check.h"
+#include "sim/client.h"
+#include "sim/gate.h"
+#include "sim/service.h"
+
+namespace gatehouse::sim {
+namespace {
+
+constexpr std::size_t kMaxSteps = 3'000'000;  // a loop that never rests
+
+class Run {
+ public:
+  Run(const Plan& plan, Bug bug, bool verbose)
+      : plan_(plan),
+        planted_(bug),
+        world_(plan.seed * 31 + 7, plan.faults),
+        ledger_(world_.clock(), plan, verbose),
+        services_(world_, ledger_, plan.seed + 1),
+        gate_(world_, ledger_, planted_),
+        people_(world_, IpAddress::v4(0xc0000201)) {
+    services_.add("alpha", IpAddress::v4(0x0a000101));
+    services_.add("alpha", IpAddress::v4(0x0a000102));
+    services_.add("alpha", IpAddress::v4(0x0a000109));
+    services_.add("beta", IpAddress::v4(0x0a000201));
+    services_.add("gamma", IpAddress::v4(0x0a000301));
+  }
+  Outcome play();
+
+ private:
+  net::Task<void> control();
+  bool until(const std::function<bool()>& done, Duration within);
+  void load();
+  void rest();
+
+  const Plan& plan_;
+  Planted planted_;
+  net::MemoryWorld world_;
+  Ledger ledger_;
+  Services services_;
+  Gate gate_;
+  net::MemoryHost people_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  net::Task<void> control_;
+};
+
+// Reloads, and the drain where it comes in the middle.
+net::Task<void> Run::control() {
+  Time start = gate_.loop().now();
+  for (Duration at : plan_.reloads) {
+    co_await net::sleep_until(gate_.loop(), start + at);
+    co_await gate_.reload();
+  }
+  if (!plan_.drains_early()) co_return;
+  co_await net::sleep_until(gate_.loop(), start + plan_.drain_at);
+  gate_.begin_drain();
+}
+
+bool Run::until(const std::function<bool()>& done, Duration within) {
+  Time limit = after(world_.clock().now(), within);
+  return world_.run_until([&] { return world_.steps() > kMaxSteps || done(); }, limit) && done();
+}
+
+void Run::load() {
+  auto first = gate_.reload();
+  if (!until([&] { return first.done(); }, 10s)) return ledger_.violate("the first publication does not end");
+  for (const auto& c : plan_.connections) {
+    clients_.push_back(std::make_unique<Client>(people_, kGateway, ledger_, c));
+    clients_.back()->start();
+  }
+  control_ = control();
+  auto idle = [&] {
+    return std::ranges::all_of(clients_, [](const auto& c) { return c->done(); }) && control_.done();
+  };
+  if (until(idle, 20min)) return;
+  if (!control_.done()) ledger_.violate("a reload does not end");
+  for (const auto& c : clients_)
+    if (!c->done()) ledger_.violate("does not end: " + c->where());
+}
+
+// Drains, and looks whether anything is left.
+void Run::rest() {
+  if (!plan_.drains_early()) gate_.begin_drain();
+  if (!until([&] { return gate_.drained(); }, plan_.timeouts.drain + 1s))
+    ledger_.violate("the drain does not end");
+  // Everything is over but what the kernels still have under way.
+  clients_.clear();
+  control_.cancel();
+  world_.run_for(plan_.slack());
+  gate_.check_at_rest();
+  planted_.release();
+  gate_.close_pools();
+  if (!until([&] { return services_.open() == 0 && world_.open_streams() == 0; }, 200s))
+    ledger_.violate(fmt::format("{} streams are still open", world_.open_streams()));
+  gate_.check_blocks();
+  if (people_.loop.blocks().in_use() + services_.blocks() > 0)
+    ledger_.violate("the simulation itself holds blocks");
+}
+
+Outcome Run::play() {
+  Time start = world_.clock().now();
+  load();
+  if (ledger_.violations().empty()) rest();
+  Outcome out;
+  for (const auto& [id, e] : ledger_.entries()) {
+    if (ledger_.violations().empty() || planted_.is(Bug::none)) judge(ledger_, id, e);
+    out.requests += e.attempted;
+    out.answers += e.answer == Entry::Answer::whole;
+  }
+  if (world_.steps() > kMaxSteps) ledger_.violate("the loops do not come to rest");
+  out.violations = ledger_.violations();
+  out.steps = world_.steps();
+  out.trace = world_.trace();
+  out.simulated = world_.clock().now() - start;
+  clients_.clear();
+  control_.cancel();
+  return out;
+}
+
+}  // namespace
+
+Outcome run(const Plan& plan, Bug bug, bool verbose) { return Run(plan, bug, verbose).play(); }
+
+}  // namespace gatehouse::sim

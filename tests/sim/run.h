@@ -1,0 +1,27 @@
+// One seed from the first connection to the last check.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/plan.h"
+#include "sim/planted.h"
+
+namespace gatehouse::sim {
+
+struct Outcome {
+  std::vector<std::string> violations;
+  std::size_t requests = 0;  // that were sent
+  std::size_t answers = 0;   // that came whole
+  std::uint64_t steps = 0;   // of the scheduler
+  std::uint64_t trace = 0;   // equal for equal runs
+  Duration simulated{};
+};
+
+Outcome run(const Plan& plan, Bug bug = Bug::none, bool verbose = false);
+inline Outcome run(std::uint64_t seed, Bug bug = Bug::none, bool verbose = false) {
+  return run(Plan::draw(seed), bug, verbose);
+}
+
+}  // namespace gatehouse::sim

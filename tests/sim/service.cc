@@ -1,0 +1,202 @@
+#include "sim/service.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "sim/malformed.h"
+#include "sim/payload.h"
+
+namespace gatehouse::sim {
+namespace {
+
+constexpr Duration kPatience = 120s;
+
+// `/alpha/r17/x` -> 17; 0 if it is no such path.
+std::uint64_t id_in(std::string_view target) {
+  auto at = target.find("/r");
+  std::uint64_t id = 0;
+  if (at != std::string_view::npos)
+    std::from_chars(target.data() + at + 2, target.data() + target.size(), id);
+  return id;
+}
+
+bool has_no_body(std::string_view method, std::uint16_t status) {
+  return method == "HEAD" || status == 204 || status == 304;
+}
+
+}  // namespace
+
+Services::Services(net::MemoryWorld& world, Ledger& ledger, std::uint64_t seed)
+    : world_(world), ledger_(ledger), random_(seed), host_(world), connections_(host_.loop, 100'000) {}
+
+void Services::add(const std::string& service, IpAddress ip) {
+  auto endpoint = std::make_unique<Endpoint>();
+  endpoint->service = service;
+  auto socket = world_.bind(net::SocketAddress::of(ip, kServicePort));
+  endpoint->acceptor = std::move(*host_.network.accept_on(std::move(*socket)));
+  endpoint->accepting = accept(*endpoint);
+  endpoints_.push_back(std::move(endpoint));
+}
+
+net::Task<void> Services::accept(Endpoint& endpoint) {
+  for (;;) {
+    co_await endpoint.acceptor->wait();
+    for (;;) {
+      auto stream = endpoint.acceptor->try_accept();
+      if (!stream) {
+        co_await net::sleep_for(host_.loop, 10ms);
+        continue;
+      }
+      if (!*stream) break;
+      connections_.adopt(serve(std::move(*stream), endpoint.service));
+    }
+  }
+}
+
+// Some services close what is idle when they like: a request may be on its way then.
+Duration Services::idle_patience() {
+  if (random_.unit() >= ledger_.plan().idle_close) return kPatience;
+  return Duration(1ms) * random_.below(300);
+}
+
+net::Task<void> Services::serve(net::StreamPtr stream, std::string service) {
+  WireReader in(*stream);
+  WireHead head;
+  for (Duration patience = kPatience; co_await in.head(head, patience); patience = idle_patience())
+    if (!co_await exchange(*stream, in, head, service)) break;
+}
+
+// Looks at what came, before anything else may be wrong with it.
+bool Services::arrive(const WireHead& head, const std::string& service, Arrived& a) {
+  a.method = head.line.substr(0, head.line.find(' '));
+  a.id = id_in(head.line);
+  a.entry = ledger_.find(a.id);
+  if (!a.entry) {
+    ledger_.violate(fmt::format("{}: a request that nobody sent: {}", service, head.line));
+    return false;
+  }
+  Entry& e = *a.entry;
+  a.attempt = e.deliveries.size();
+  e.deliveries.push_back({service, ledger_.now(), kNever});
+  ledger_.trace("r{}: at {}, attempt {}: {}", a.id, service, a.attempt, head.line);
+  if (head.value("x-sim-id") != std::to_string(a.id))
+    ledger_.violate(fmt::format("r{}: arrived with the headers of `{}`", a.id, head.value("x-sim-id")));
+  if (a.method != e.plan->method) ledger_.violate(fmt::format("r{}: arrived as {}", a.id, a.method));
+  if (head.count("host") != 1 || head.has("connection") || head.has("expect"))
+    ledger_.violate(fmt::format("r{}: arrived with headers of the client's connection", a.id));
+  if (e.plan->misbehaviour == Misbehaviour::malformed)
+    ledger_.violate(fmt::format("r{}: a malformed request was forwarded", a.id));
+  if (e.plan->unsafe() && e.deliveries.size() > 1)
+    ledger_.violate(fmt::format("r{}: {} was delivered {} times", a.id, a.method, e.deliveries.size()));
+  if (e.deliveries.size() > 4) ledger_.violate(fmt::format("r{}: tried {} times", a.id, e.deliveries.size()));
+  return true;
+}
+
+net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const WireHead& head,
+                                   const std::string& service) {
+  Arrived a;
+  if (!arrive(head, service, a)) co_return false;
+  const ServicePlan& plan = a.entry->plan->act(a.attempt);
+  if (plan.act == Act::early) {
+    if (!co_await act(stream, a, service, 0)) co_return false;
+    co_return co_await read_body(in, head, a) && !plan.close;
+  }
+  if (!co_await read_body(in, head, a)) {
+    ledger_.trace("r{}: the rest did not arrive at {}", a.id, service);
+    co_return false;
+  }
+  std::uint64_t seen = digest(payload(a.id, a.entry->plan->body.size));
+  co_return co_await act(stream, a, service, seen) && !plan.close;
+}
+
+net::Task<bool> Services::read_body(WireReader& in, const WireHead& head, Arrived& a) {
+  Entry& e = *a.entry;
+  auto framing = framing_of(head, BodyKind::none);
+  if (!framing) {
+    ledger_.violate(fmt::format("r{}: arrived with contradictory framing", a.id));
+    co_return false;
+  }
+  std::string body;
+  WireHead trailers;
+  a.whole = co_await in.body(*framing, body, trailers, kPatience);
+  const BodyPlan& sent = e.plan->body;
+  std::string_view right = payload(a.id, sent.kind == BodyKind::none ? 0 : sent.size);
+  if (in.end() == WireEnd::malformed) ledger_.violate(fmt::format("r{}: arrived with broken chunks", a.id));
+  if (!right.starts_with(body))
+    ledger_.violate(fmt::format("r{}: {} bytes of its body arrived changed", a.id, body.size()));
+  if (!a.whole) co_return false;
+  if (body != right)
+    ledger_.violate(fmt::format("r{}: {} bytes arrived of {}", a.id, body.size(), right.size()));
+  if (sent.trailers && trailers.value(kTrailer) != std::to_string(a.id))
+    ledger_.violate(fmt::format("r{}: arrived without its trailers", a.id));
+  if (e.plan->misbehaviour == Misbehaviour::broken_chunk)
+    ledger_.violate(fmt::format("r{}: a broken body arrived as if it were whole", a.id));
+  e.deliveries[a.attempt].read_at = ledger_.now();
+  co_return true;
+}
+
+std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const std::string& service,
+                              std::uint64_t seen) const {
+  std::string out = fmt::format(
+      "HTTP/1.1 {} Whatever\r\nX-Sim-Id: {}\r\nX-Sim-Attempt: {}\r\nX-Sim-Service: {}\r\nServer: "
+      "secret/1.0\r\n",
+      plan.status, a.id, a.attempt, service);
+  if (plan.act != Act::early) out += fmt::format("X-Sim-Digest: {}\r\n", seen);
+  if (plan.close) out += "Connection: close\r\n";
+  if (plan.keep_alive) out += fmt::format("Keep-Alive: timeout={}\r\n", plan.keep_alive);
+  bool may_say_length = plan.status != 204;
+  if (plan.body.kind == BodyKind::length && may_say_length)
+    out += fmt::format("Content-Length: {}\r\n", plan.body.size);
+  if (plan.body.kind == BodyKind::none && may_say_length) out += "Content-Length: 0\r\n";
+  if (plan.body.kind == BodyKind::chunked && may_say_length) out += "Transfer-Encoding: chunked\r\n";
+  return out + "\r\n";
+}
+
+// True: the connection may carry another request.
+net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string& service,
+                              std::uint64_t seen) {
+  const ServicePlan& plan = a.entry->plan->act(a.attempt);
+  if (plan.delay > Duration(0)) co_await net::sleep_for(host_.loop, plan.delay);
+  ledger_.trace("r{}: {} does `{}` {}", a.id, service, name_of(plan.act), plan.status);
+  switch (plan.act) {
+    case Act::never: {
+      (void)co_await stream.recv(4096, after(host_.loop.now(), kPatience));
+      co_return false;
+    }
+    case Act::close_before_head: co_return false;
+    case Act::reset_before_head: stream.reset_on_close(); co_return false;
+    case Act::malformed:
+      (void)co_await send_text(stream, malformed_answer(plan.variant), kPatience);
+      co_return false;
+    default: break;
+  }
+  for (unsigned i = 0; i < plan.interim; ++i)
+    if (!co_await send_text(stream, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", kPatience))
+      co_return false;
+  if (!co_await send_text(stream, head_of(a, plan, service, seen), kPatience)) co_return false;
+  if (plan.act == Act::reset_after_head) {
+    stream.reset_on_close();
+    co_return false;
+  }
+  if (has_no_body(a.method, plan.status)) co_return plan.body.kind != BodyKind::until_close;
+  if (!co_await send_body(stream, plan, wire_body(answer_id(a.id, a.attempt), plan.body))) co_return false;
+  co_return plan.body.kind != BodyKind::until_close;
+}
+
+net::Task<bool> Services::send_body(net::Stream& stream, const ServicePlan& plan, std::string body) {
+  bool breaks = plan.act == Act::cut_body || plan.act == Act::stall_body;
+  if (breaks) body.resize(body.size() / 2);
+  if (plan.piece_delay > Duration(0)) {
+    std::size_t piece = std::max<std::size_t>(1, body.size() / (1 + random_.below(10)));
+    for (std::size_t at = 0; at < body.size(); at += piece) {
+      if (!co_await send_text(stream, body.substr(at, piece), kPatience)) co_return false;
+      co_await net::sleep_for(host_.loop, plan.piece_delay);
+    }
+  } else if (!body.empty()) {
+    if (!co_await send_text(stream, std::move(body), kPatience)) co_return false;
+  }
+  if (plan.act == Act::stall_body) (void)co_await stream.recv(4096, after(host_.loop.now(), kPatience));
+  co_return !breaks;
+}
+
+}  // namespace gatehouse::sim
