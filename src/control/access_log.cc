@@ -70,8 +70,7 @@ std::uint64_t AccessLog::lost() const noexcept {
   return n;
 }
 
-// ---- the writer's thread
-// ----------------------------------------------------------------------------------------
+// ---- the writer's thread ---------------------------------------------------------------------------------
 
 void AccessLog::run() {
   sigset_t all;  // signals belong to other threads; SIGPIPE becomes an error of write
@@ -89,11 +88,12 @@ void AccessLog::run() {
     if (stopping) {
       auto now = std::chrono::steady_clock::now();
       if (!end) end = now + options_.patience;
-      if (last == Turn::done || now >= *end) break;
+      if (last != Turn::slow || now >= *end) break;
     }
     wait(last);
   }
-  lose_everything();
+  lose_carry();
+  lose_pending();
 }
 
 void AccessLog::wait(Turn last) {
@@ -116,19 +116,16 @@ void AccessLog::apply_changes() {
   const bool anew = reopen_.exchange(false, std::memory_order_relaxed);
   if (!next && !anew) return;
   // The rest of a line belongs after its beginning: if it does not go there now, it is lost.
-  if (write_carry() != Turn::done) {
-    carry_.clear();
-    unwritten_.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (next)
-    file_ = std::move(*next);
-  else if (auto done = file_.reopen(); !done)
-    trouble(done.error());
+  if (write_carry() != Turn::done) lose_carry();
+  if (next) file_ = std::move(*next);
+  if (!anew || file_.descriptor() < 0) return;
+  if (auto done = file_.reopen(); !done) trouble(done.error());
 }
 
 AccessLog::Turn AccessLog::write_out() {
   if (file_.descriptor() < 0) return Turn::done;  // not configured yet
   Turn turn = write_carry();
+  if (turn == Turn::failing) lose_pending();
   for (std::size_t i = 0; turn == Turn::done && i < channels_.size(); ++i) turn = write_from(*channels_[i]);
   return turn;
 }
@@ -141,8 +138,9 @@ AccessLog::Turn AccessLog::write_carry() {
   return w.would_block ? Turn::slow : Turn::failing;
 }
 
+// What is there now lies in one piece or in two; what comes meanwhile waits for the next turn.
 AccessLog::Turn AccessLog::write_from(LogChannel& channel) {
-  for (;;) {
+  for (int piece = 0; piece < 2; ++piece) {
     const std::string_view lines = channel.pending();
     if (lines.empty()) return Turn::done;
     const AccessLogFile::Written w = file_.write(lines);
@@ -159,6 +157,7 @@ AccessLog::Turn AccessLog::write_from(LogChannel& channel) {
     channel.take(lines.size() - settled);
     if (!carry_.empty()) return Turn::failing;  // nothing may be written before the rest of that line
   }
+  return Turn::done;
 }
 
 // After a write that ended in the middle: keeps the rest of the line that was begun. Returns the bytes that
@@ -175,9 +174,12 @@ void AccessLog::lose(std::string_view lines) {
                        std::memory_order_relaxed);
 }
 
-void AccessLog::lose_everything() {
+void AccessLog::lose_carry() {
   if (!carry_.empty()) unwritten_.fetch_add(1, std::memory_order_relaxed);
   carry_.clear();
+}
+
+void AccessLog::lose_pending() {
   for (auto& channel : channels_) {
     for (std::string_view lines = channel->pending(); !lines.empty(); lines = channel->pending()) {
       lose(lines);

@@ -92,7 +92,8 @@ class AccessLog {
   Turn write_from(LogChannel& channel);
   std::size_t settle_cut(std::string_view lines, const AccessLogFile::Written& w);
   void lose(std::string_view lines);
-  void lose_everything();
+  void lose_carry();
+  void lose_pending();
   void trouble(std::string_view what);
 
   const Options options_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/json_escape.h"
 #include "control/json_line.h"
 
 namespace gatehouse::control {
@@ -14,8 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};
 
 std::string escaped(std::string_view text) {
-  std::string out(6 * text.size(), '\0');
-  out.resize(static_cast<std::size_t>(write_json_text(text, out.data()) - out.data()));
+  std::string out(kJsonEscapeGrowth * text.size(), '\0');
+  out.resize(static_cast<std::size_t>(json_escape(text, out.data()) - out.data()));
   return out;
 }
 

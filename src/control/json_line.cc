@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/json_escape.h"
+
 namespace gatehouse::control {
 namespace {
 
@@ -91,8 +93,7 @@ constexpr std::array<Octet, 256> kOctets = [] {
   return octets;
 }();
 
-// ---- pieces: each writes at `out` and returns where it ended
-// ------------------------------------------------------
+// ---- pieces: each writes at `out` and returns where it ended ---------------------------------------------
 
 inline char* put_pair(std::uint64_t n, char* out) noexcept {
   std::memcpy(out, kPairs.data() + 2 * n, 2);
@@ -123,13 +124,13 @@ inline char* put_seconds(Duration d, char* out) noexcept {
   return put_six(below, out);
 }
 
-// High bits are set if one of the eight bytes cannot stand in a JSON string of ASCII as it is.
+// High bits are set if one of the eight bytes does not stand for itself in json_escape, or is not ASCII.
 inline std::uint64_t unfit(std::uint64_t word) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101;
   const std::uint64_t control = word - ones * 0x20;  // borrows come from bytes that are unfit themselves
   const std::uint64_t quote = (word ^ ones * '"') - ones;
   const std::uint64_t backslash = (word ^ ones * '\\') - ones;
-  return (word | control | quote | backslash) & ones * 0x80;
+  return (word | control | quote | backslash | (word + ones)) & ones * 0x80;
 }
 
 template <class Word>
@@ -141,25 +142,6 @@ inline Word load(const char* p) noexcept {
 template <class Word>
 inline void store(char* p, Word w) noexcept {
   std::memcpy(p, &w, sizeof w);
-}
-
-char* escape_each(std::string_view text, char* out) noexcept {
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\') {
-      *out++ = c;
-    } else if (c == '"' || c == '\\') {
-      *out++ = '\\';
-      *out++ = c;
-    } else {
-      std::memcpy(out, "\\u00", 4);
-      out[4] = digits[byte >> 4];
-      out[5] = digits[byte & 15];
-      out += 6;
-    }
-  }
-  return out;
 }
 
 // Most values are short and need no escape: two overlapping words are checked and moved.
@@ -178,19 +160,19 @@ inline char* put_text(std::string_view text, char* out) noexcept {
     bad |= unfit(last);
     store(out + n - 8, last);
     if (bad) [[unlikely]]
-      return escape_each(text, out);
+      return json_escape(text, out);
     return out + n;
   }
   if (n >= 4) {
     const auto first = load<std::uint32_t>(p);
     const auto last = load<std::uint32_t>(p + n - 4);
     if (unfit(std::uint64_t{first} << 32 | last)) [[unlikely]]
-      return escape_each(text, out);
+      return json_escape(text, out);
     store(out, first);
     store(out + n - 4, last);
     return out + n;
   }
-  return escape_each(text, out);
+  return json_escape(text, out);
 }
 
 inline char* put_value(std::string_view text, char* out) noexcept {
@@ -313,11 +295,10 @@ LineLayout::LineLayout(std::span<const std::string> names) {
 
 std::size_t line_bound(const gateway::RequestRecord& r) noexcept {
   constexpr std::size_t fixed = 1024;  // keys, numbers, the time, the reason, the client
-  constexpr std::size_t growth = 6;    // \u001f
   auto size = [](std::string_view s) { return std::min(s.size(), kLongestLogValue); };
-  return fixed + growth * (size(r.method) + size(r.host) + size(r.path) + size(r.query) + size(r.route) +
-                           size(r.service) + size(r.service_version) + size(r.endpoint) + size(r.request_id) +
-                           size(r.trace_id));
+  return fixed + kJsonEscapeGrowth * (size(r.method) + size(r.host) + size(r.path) + size(r.query) +
+                                      size(r.route) + size(r.service) + size(r.service_version) +
+                                      size(r.endpoint) + size(r.request_id) + size(r.trace_id));
 }
 
 char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,
@@ -340,7 +321,5 @@ std::string_view write_time(WallTime time, std::array<char, kTimeText>& out) noe
   std::copy_n(quoted.begin(), kTimeText, out.begin());
   return {out.data(), out.size()};
 }
-
-char* write_json_text(std::string_view text, char* out) noexcept { return put_text(text, out); }
 
 }  // namespace gatehouse::control

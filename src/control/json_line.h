@@ -89,9 +89,4 @@ char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, Seco
 inline constexpr std::size_t kTimeText = 27;
 std::string_view write_time(WallTime time, std::array<char, kTimeText>& out) noexcept;
 
-// The value of a JSON string, escaped, without quotes. At most 6 bytes for each of `text`. Bytes that are not
-// ASCII are written as the character of that number: what reaches a log need not be UTF-8, but a line of it
-// must be.
-char* write_json_text(std::string_view text, char* out) noexcept;
-
 }  // namespace gatehouse::control

@@ -138,15 +138,14 @@ class Page {
   // `labels`: "a=\"b\"", without braces.
   void histogram(const LatencyTotals& totals, std::string_view labels) {
     std::uint64_t below = 0;
-    for (std::size_t i = 0; i <= kLatencyBounds.size(); ++i) {
-      below += totals.buckets[i];
-      if (i < kLatencyBounds.size())
-        append("{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels, bound_text(kLatencyBounds[i]), below);
+    for (std::size_t i = 0; i < LatencyScale::kBuckets; ++i) {
+      below += totals.counts[i];
+      if (i + 1 < LatencyScale::kBuckets)
+        append("{}_bucket{{{},le=\"{}\"}} {}\n", name_, labels, bound_text(LatencyScale::upper(i)), below);
       else
         append("{}_bucket{{{},le=\"+Inf\"}} {}\n", name_, labels, below);
     }
-    append("{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name_, labels,
-           seconds(Duration(static_cast<std::int64_t>(totals.sum))), name_, labels, below);
+    append("{}_sum{{{}}} {}\n{}_count{{{}}} {}\n", name_, labels, seconds(totals.sum), name_, labels, below);
   }
   std::string take() {
     if (format_ == MetricsFormat::open_metrics) text_ += "# EOF\n";
@@ -171,8 +170,7 @@ class Page {
   std::string_view suffix_;
 };
 
-// ---- labels
-// -----------------------------------------------------------------------------------------------------
+// ---- labels ----------------------------------------------------------------------------------------------
 
 std::string label(std::string_view name, std::string_view value) {
   std::string text(name);
@@ -194,8 +192,7 @@ std::string labels_of(const gateway::SeriesLabels& s) {
 std::string in_braces(const std::string& labels) { return '{' + labels + '}'; }
 std::string worker_label(std::size_t i) { return in_braces(label("worker", std::to_string(i))); }
 
-// ---- sums over the workers
-// --------------------------------------------------------------------------------------
+// ---- sums over the workers -------------------------------------------------------------------------------
 
 using Workers = std::span<const MetricsSource::Worker>;
 
@@ -366,7 +363,7 @@ std::string metrics_reference_markdown() {
     text += fmt::format("| `{}{}` | {} | {} | {} |\n", m.name, m.type == Type::counter ? "_total" : "",
                         type_name(m.type), m.labels.empty() ? "-" : m.labels, m.help);
   text += "\nClasses are `none` (nothing was sent), `1xx` to `5xx`. Buckets end at ";
-  for (Duration bound : kLatencyBounds) text += fmt::format("{} ", seconds(bound));
+  for (Duration bound : LatencyScale::kBounds) text += fmt::format("{} ", seconds(bound));
   return text + "seconds.\n";
 }
 
@@ -378,9 +375,9 @@ std::string log_reference_markdown() {
   for (const LogFieldInfo& f : log_fields())
     text += fmt::format("| `{}` | {} | {} | {} |\n", f.name, f.type, f.by_default ? "yes" : "no", f.help);
   text += fmt::format(
-      "\nTimes are numbers of seconds with six decimals. A text that does not apply is empty. Bytes that are "
-      "not ASCII "
-      "are\nwritten as the character of that number (`\\u00ff`); a text longer than {} bytes is cut.\n\n"
+      "\nTimes are numbers of seconds with six decimals. A text that does not apply is empty. A byte that "
+      "belongs to "
+      "no UTF-8\ncharacter becomes U+FFFD; a text longer than {} bytes is cut.\n\n"
       "`sample` logs a share of the requests; `keep` says which are logged in any case: `errors` (status "
       "5xx, or an\n"
       "answer that broke off), `slow` (`total` of 1 s or more). SIGUSR1 opens the file anew. What cannot be "

@@ -12,28 +12,7 @@ void combine(Totals& into, const Totals& from, Operation operation) noexcept {
   std::ranges::transform(into, from, into.begin(), operation);
 }
 
-template <class Cells>
-auto read_all(const Cells& cells) noexcept {
-  std::array<std::uint64_t, std::tuple_size_v<Cells>> values;
-  std::ranges::transform(cells, values.begin(), &Cell::read);
-  return values;
-}
-
 }  // namespace
-
-std::uint64_t LatencyTotals::count() const noexcept {
-  return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0});
-}
-LatencyTotals& LatencyTotals::operator+=(const LatencyTotals& o) noexcept {
-  combine(buckets, o.buckets, std::plus{});
-  sum += o.sum;
-  return *this;
-}
-LatencyTotals& LatencyTotals::operator-=(const LatencyTotals& o) noexcept {
-  combine(buckets, o.buckets, std::minus{});
-  sum -= o.sum;
-  return *this;
-}
 
 std::uint64_t SeriesTotals::count() const noexcept {
   return std::accumulate(requests.begin(), requests.end(), std::uint64_t{0});
@@ -51,8 +30,11 @@ SeriesTotals& SeriesTotals::operator-=(const SeriesTotals& o) noexcept {
   return *this;
 }
 
-LatencyTotals LatencyCells::read() const noexcept { return {read_all(buckets), sum.read()}; }
-SeriesTotals SeriesCells::read() const noexcept { return {read_all(requests), own.read(), upstream.read()}; }
+SeriesTotals SeriesCells::read() const noexcept {
+  SeriesTotals t{.requests = {}, .own = own.read(), .upstream = upstream.read()};
+  std::ranges::transform(requests, t.requests.begin(), &Counter::value);
+  return t;
+}
 
 void MetricCells::reserve(std::size_t count) {
   const std::size_t chunks = (std::min(count, kMaxSeries) + kChunkSeries - 1) / kChunkSeries;

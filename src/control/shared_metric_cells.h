@@ -18,54 +18,53 @@
 #include <memory>
 #include <vector>
 
+#include "base/counters.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "gateway/record.h"
 
 namespace gatehouse::control {
 
-// Upper bounds of the latency buckets. The first lie where the gateway's own share does, the last where
-// time-outs do.
-inline constexpr std::array<Duration, 20> kLatencyBounds = {10us,   25us, 50us,   100us, 250us, 500us, 1ms,
-                                                            2500us, 5ms,  10ms,   25ms,  50ms,  100ms, 250ms,
-                                                            500ms,  1s,   2500ms, 5s,    10s,   30s};
+// Buckets of latencies: they begin where the gateway's own share lies and end where time-outs do.
+struct LatencyScale {
+  static constexpr std::array<Duration, 20> kBounds = {10us,   25us, 50us,   100us, 250us, 500us, 1ms,
+                                                       2500us, 5ms,  10ms,   25ms,  50ms,  100ms, 250ms,
+                                                       500ms,  1s,   2500ms, 5s,    10s,   30s};
+  static constexpr std::size_t kBuckets = kBounds.size() + 1;
+  static constexpr Duration upper(std::size_t i) noexcept {
+    return i < kBounds.size() ? kBounds[i] : Duration::max();
+  }
 
-// The bucket of a duration: the first whose bound is not below it; kLatencyBounds.size() above all.
-constexpr std::size_t latency_bucket(Duration d) noexcept {
-  // The bucket of the smallest duration with so many bits; at most two bounds lie within one power of two.
-  constexpr auto first = [] {
-    std::array<std::uint8_t, 65> at{};
-    for (std::size_t bits = 1; bits < at.size(); ++bits) {
+  // The first bucket whose bound is not below `d`. A table tells where the durations of so many bits begin;
+  // at most two bounds lie within one power of two.
+  static constexpr std::size_t index(Duration d) noexcept {
+    const std::uint64_t ns = d.count() > 0 ? static_cast<std::uint64_t>(d.count()) : 0;
+    std::size_t i = kFirst[static_cast<std::size_t>(std::bit_width(ns))];
+    while (i < kBounds.size() && kBounds[i] < d) ++i;
+    return i;
+  }
+
+ private:
+  static constexpr std::array<std::uint8_t, 65> kFirst = [] {
+    std::array<std::uint8_t, 65> first{};
+    for (std::size_t bits = 1; bits < first.size(); ++bits) {
       const std::uint64_t smallest = std::uint64_t{1} << (bits - 1);
       std::uint8_t i = 0;
-      while (i < kLatencyBounds.size() && static_cast<std::uint64_t>(kLatencyBounds[i].count()) < smallest)
-        ++i;
-      at[bits] = i;
+      while (i < kBounds.size() && static_cast<std::uint64_t>(kBounds[i].count()) < smallest) ++i;
+      first[bits] = i;
     }
-    return at;
+    return first;
   }();
-  const std::uint64_t ns = d.count() > 0 ? static_cast<std::uint64_t>(d.count()) : 0;
-  std::size_t i = first[static_cast<std::size_t>(std::bit_width(ns))];
-  while (i < kLatencyBounds.size() && static_cast<std::uint64_t>(kLatencyBounds[i].count()) < ns) ++i;
-  return i;
-}
-
-// ---- sums, as control reads them; any two of them can be subtracted
-// -------------------------------------------------
-
-struct LatencyTotals {
-  std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};
-  std::uint64_t sum = 0;  // ns
-
-  std::uint64_t count() const noexcept;
-  LatencyTotals& operator+=(const LatencyTotals& o) noexcept;
-  LatencyTotals& operator-=(const LatencyTotals& o) noexcept;
 };
+using LatencyCells = BasicHistogram<LatencyScale>;
+using LatencyTotals = LatencyCells::Reading;
 
 inline constexpr std::size_t kStatusClasses = 6;  // 0: nothing was sent; 1xx to 5xx
 constexpr std::size_t status_class(std::uint16_t status) noexcept {
   return status < 600 ? status / 100U : kStatusClasses - 1;
 }
 
+// What a series counted, at one moment; two readings can be subtracted.
 struct SeriesTotals {
   std::array<std::uint64_t, kStatusClasses> requests{};
   LatencyTotals own;
@@ -76,34 +75,8 @@ struct SeriesTotals {
   SeriesTotals& operator-=(const SeriesTotals& o) noexcept;
 };
 
-// ---- cells
-// ----------------------------------------------------------------------------------------------------------
-
-// A counter with one writer.
-class Cell {
- public:
-  void add(std::uint64_t n) noexcept {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
-struct LatencyCells {
-  std::array<Cell, kLatencyBounds.size() + 1> buckets;
-  Cell sum;  // ns
-
-  void add(Duration d) noexcept {
-    buckets[latency_bucket(d)].add(1);
-    if (d.count() > 0) sum.add(static_cast<std::uint64_t>(d.count()));
-  }
-  LatencyTotals read() const noexcept;
-};
-
 struct SeriesCells {
-  std::array<Cell, kStatusClasses> requests;
+  std::array<Counter, kStatusClasses> requests;
   LatencyCells own;
   LatencyCells upstream;  // of requests that asked a service
   SeriesTotals read() const noexcept;
@@ -122,13 +95,13 @@ class MetricCells {
   // The worker, once a request.
   void count(const gateway::RequestRecord& r) noexcept {
     SeriesCells& s = cells_of(r.series);
-    s.requests[status_class(r.status)].add(1);
-    s.own.add(r.own);
-    if (r.tries) s.upstream.add(r.upstream);
+    s.requests[status_class(r.status)].add();
+    s.own.record(r.own);
+    if (r.tries) s.upstream.record(r.upstream);
     if (r.bytes_in) bytes_in_.add(r.bytes_in);
     bytes_out_.add(r.bytes_out);
     if (r.failed) [[unlikely]]
-      failures_[static_cast<std::size_t>(r.reason)].add(1);
+      failures_[static_cast<std::size_t>(r.reason)].add();
   }
 
   // Any thread. Zeros for a series that has no cells.
@@ -136,10 +109,10 @@ class MetricCells {
   SeriesTotals unrouted() const noexcept { return unrouted_.read(); }  // requests without a series
   SeriesTotals other() const noexcept { return other_.read(); }        // their series has no cells
   std::uint64_t failures(Errc reason) const noexcept {
-    return failures_[static_cast<std::size_t>(reason)].read();
+    return failures_[static_cast<std::size_t>(reason)].value();
   }
-  std::uint64_t bytes_in() const noexcept { return bytes_in_.read(); }
-  std::uint64_t bytes_out() const noexcept { return bytes_out_.read(); }
+  std::uint64_t bytes_in() const noexcept { return bytes_in_.value(); }
+  std::uint64_t bytes_out() const noexcept { return bytes_out_.value(); }
 
  private:
   static constexpr std::size_t kChunkSeries = 128;
@@ -157,9 +130,9 @@ class MetricCells {
   std::array<std::atomic<Chunk*>, kMaxSeries / kChunkSeries> chunks_{};
   SeriesCells unrouted_;
   SeriesCells other_;
-  std::array<Cell, static_cast<std::size_t>(Errc::last_)> failures_;
-  Cell bytes_in_;
-  Cell bytes_out_;
+  std::array<Counter, static_cast<std::size_t>(Errc::last_)> failures_;
+  Counter bytes_in_;
+  Counter bytes_out_;
   std::vector<std::unique_ptr<Chunk>> owned_;  // control's
 };
 

@@ -26,8 +26,7 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text;
 }
 
-// ---- what may not come in
-// ---------------------------------------------------------------------------------------
+// ---- what may not come in --------------------------------------------------------------------------------
 
 // A name of letters, digits and '-' only: nothing folds it to another than header_id knows. No branch a
 // character.
@@ -106,8 +105,7 @@ unsigned hops(const HeaderTable& headers) noexcept {
   return n;
 }
 
-// ---- who asks
-// ---------------------------------------------------------------------------------------------------
+// ---- who asks --------------------------------------------------------------------------------------------
 
 // An address as proxies write it: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`,
 // `[2001:db8::1]:80`.
@@ -201,8 +199,7 @@ bool forwarded_agrees(const HeaderTable& headers, Nodes nodes) noexcept {
   return n == nodes.size();
 }
 
-// ---- what the gateway says
-// --------------------------------------------------------------------------------------
+// ---- what the gateway says -------------------------------------------------------------------------------
 
 std::string_view via_of(http::Version version) noexcept {
   switch (version) {

@@ -62,8 +62,7 @@ class Request {
   http::RequestHead head_;
 };
 
-// ---- what a client may not bring along
-// --------------------------------------------------------------------------
+// ---- what a client may not bring along -------------------------------------------------------------------
 
 struct NameCase {
   std::string name;
@@ -203,8 +202,7 @@ TEST(AdmitHeaders, NothingToDoChangesNothing) {
   EXPECT_FALSE(from->from_trusted);
 }
 
-// ---- hops
-// -------------------------------------------------------------------------------------------------------
+// ---- hops ------------------------------------------------------------------------------------------------
 
 TEST(AdmitHeaders, TooManyHops) {
   auto with = [](unsigned n, std::string_view entry) {
@@ -228,8 +226,7 @@ TEST(AdmitHeaders, TooManyHops) {
   EXPECT_FALSE(one_list.admit(kStranger));
 }
 
-// ---- who asks
-// ---------------------------------------------------------------------------------------------------
+// ---- who asks --------------------------------------------------------------------------------------------
 
 struct ChainCase {
   std::string_view peer;
@@ -319,8 +316,7 @@ TEST(AdmitHeaders, AForwardedThatDisagreesIsDropped) {
   }
 }
 
-// ---- what the gateway says
-// --------------------------------------------------------------------------------------
+// ---- what the gateway says -------------------------------------------------------------------------------
 
 ForwardingInfo info(std::string_view peer, bool trusted, std::string_view host = "example.com:8080") {
   return {.peer = peer,

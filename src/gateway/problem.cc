@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/json_escape.h"
 #include "gateway/exchange.h"
 #include "gateway/worker.h"
 
@@ -11,23 +12,6 @@ namespace gatehouse::gateway {
 namespace {
 
 constexpr std::array<std::string_view, 3> kRetryAfterSeconds = {"1", "2", "3"};
-constexpr std::size_t kEscapeGrowth = 6;  // of one byte: \u001f
-
-// What a JSON string may not hold as it is; bytes that are no ASCII as the character of that number.
-char* json_escape(std::string_view text, char* out) noexcept {
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\') {
-      *out++ = c;
-    } else {
-      out = std::ranges::copy(std::string_view("\\u00"), out).out;
-      *out++ = digits[byte >> 4];
-      *out++ = digits[byte & 15];
-    }
-  }
-  return out;
-}
 
 // Appends to memory that is known to be large enough.
 class DocumentWriter {
@@ -58,7 +42,7 @@ std::string_view problem_document(const Error& error, std::string_view request_i
   constexpr std::size_t kFixed = 160;  // keys, punctuation and the status
   const ErrcInfo& info = errc_info(error.code);
   const std::size_t texts = info.title.size() + error.detail.size() + info.reason.size() + request_id.size();
-  DocumentWriter w(static_cast<char*>(arena.allocate(kFixed + kEscapeGrowth * texts, 1)));
+  DocumentWriter w(static_cast<char*>(arena.allocate(kFixed + kJsonEscapeGrowth * texts, 1)));
   w.put_member(R"({"type":"about:blank","title":")", info.title);
   w.put(R"(,"status":)");
   w.put_number(problem_status(error.code));
