@@ -50,7 +50,9 @@ net::Task<void> H1Connection::run() {
       if (!bytes || bytes->empty()) break;
       input_ = std::move(*bytes);
     }
-    if (!co_await exchange()) break;
+    Then then = co_await exchange();
+    if (then == Then::linger) co_await linger();
+    if (then != Then::next) break;
   }
   worker_.connection_ended(*this);
 }
@@ -68,11 +70,11 @@ net::Task<Result<void>> H1Connection::read_head(http::H1RequestReader& reader, h
 }
 
 // One request and its answer. Everything that belongs to it lives in this frame and is gone when it ends.
-net::Task<bool> H1Connection::exchange() {
+net::Task<H1Connection::Then> H1Connection::exchange() {
   net::Loop& loop = worker_.loop();
   SnapshotPin pin = worker_.pin();
   const CompiledListener* listener = pin.snapshot().listener(listener_);
-  if (!listener) co_return false;
+  if (!listener) co_return Then::close;
   const config::ListenerSpec& spec = listener->spec;
   Time began = loop.now();
   Arena arena(loop.blocks());
@@ -86,12 +88,9 @@ net::Task<bool> H1Connection::exchange() {
       reader.framing().length > spec.max_body)
     head = fail(Errc::body_too_large, "Content-Length is above max_body", Origin::client);
   if (!head) {
-    last_ = true;
-    if (!reader.started()) co_return false;  // nothing but empty lines
     responder.close_after();
     co_await refuse_request(x, head.error());
-    co_await linger();
-    co_return false;
+    co_return Then::linger;
   }
   BlockRef head_block = input_.block();  // the head's views point into it
   input_.remove_prefix(reader.consumed());
@@ -113,11 +112,12 @@ net::Task<bool> H1Connection::exchange() {
   if (body) x.record().bytes_in = body->received();
   if (!served) {
     x.note_failure({Errc::client_closed, Origin::client, Retry::never, "the client closed the connection"});
-    co_return false;
+    co_return Then::close;
   }
-  bool keep = responder.keeps_connection() && (!body || body->finished() || co_await body->drain());
-  if (!keep && responder.began() && body && !body->finished()) co_await linger();
-  co_return keep;
+  bool read_all = !body || body->finished();
+  if (!read_all && responder.keeps_connection()) read_all = co_await body->drain();
+  if (responder.keeps_connection() && read_all) co_return Then::next;
+  co_return responder.answered() && !read_all ? Then::linger : Then::close;
 }
 
 // The answer to what could not be read as a request.

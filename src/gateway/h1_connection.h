@@ -58,7 +58,12 @@ class H1Connection final : public net::Doomed {
  private:
   friend class H1Responder;
   net::Task<void> run();
-  net::Task<bool> exchange();  // true: the connection may carry another one
+  enum class Then : std::uint8_t {
+    next,    // the connection may carry another exchange
+    close,   // nothing is left to be said or heard
+    linger,  // the client may still be sending: let it read the answer first
+  };
+  net::Task<Then> exchange();
   net::Task<Result<void>> read_head(http::H1RequestReader& reader, http::RequestHead& head, Time deadline);
   net::Task<void> refuse_request(Exchange& x, Error error);
   net::Task<void> linger();

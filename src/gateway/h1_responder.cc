@@ -42,6 +42,7 @@ net::Task<Result<upstream::Piece>> H1RequestBody::pull_later() {
 
 bool H1RequestBody::drainable() const noexcept {
   if (inner_.finished()) return true;
+  if (inner_.failed()) return false;
   // A client that waits for `100 Continue` may send the body or not: nobody can tell where the next request begins.
   if (expects_continue_) return false;
   return inner_.remaining().value_or(0) <= kDrainBytes;

@@ -48,6 +48,7 @@ class H1Responder final : public Responder {
   net::Task<Result<void>> interim(const http::ResponseHead& head) override;
   bool began() const noexcept override { return progress_.began; }
 
+  bool answered() const noexcept { return progress_.complete; }  // the answer has left to its last byte
   // After send: the answer is complete and the client was told that the connection goes on.
   bool keeps_connection() const noexcept { return keep_ && progress_.complete; }
 

@@ -4,15 +4,14 @@ namespace gatehouse::net {
 
 void SliceList::consume(std::size_t n) noexcept {
   assert(n <= bytes_);
+  if (n == bytes_) return clear();
   bytes_ -= n;
   std::uint32_t done = 0;
-  while (done < count_ && n >= slices_[done].size()) {
-    n -= slices_[done].size();
-    slices_[done++] = Slice{};
-  }
-  if (n > 0) slices_[done].remove_prefix(n);
+  while (n >= places_[done].slice.size()) n -= places_[done++].slice.size();
+  places_[done].slice.remove_prefix(n);
   if (done == 0) return;
-  for (std::uint32_t i = done; i < count_; ++i) slices_[i - done] = std::move(slices_[i]);
+  for (std::uint32_t i = done; i < count_; ++i) places_[i - done].slice = std::move(places_[i].slice);
+  for (std::uint32_t i = count_ - done; i < count_; ++i) places_[i].slice.~Slice();
   count_ -= done;
 }
 

@@ -21,19 +21,16 @@ namespace gatehouse::net {
 class SliceList {
  public:
   static constexpr std::size_t kMax = 8;
-  SliceList() noexcept = default;
-  SliceList(SliceList&& o) noexcept
-      : slices_(std::move(o.slices_)),
-        count_(std::exchange(o.count_, 0)),
-        bytes_(std::exchange(o.bytes_, 0)) {}
+  // Only the first `count_` places hold a slice: a list of one costs what one slice costs.
+  SliceList() noexcept {}  // NOLINT(modernize-use-equals-default): the places stay raw
+  SliceList(SliceList&& o) noexcept { take(o); }
   SliceList& operator=(SliceList&& o) noexcept {
     if (this == &o) return *this;
     clear();
-    count_ = std::exchange(o.count_, 0);
-    bytes_ = std::exchange(o.bytes_, 0);
-    for (std::uint32_t i = 0; i < count_; ++i) slices_[i] = std::move(o.slices_[i]);
+    take(o);
     return *this;
   }
+  ~SliceList() { clear(); }
   bool full() const noexcept { return count_ == kMax; }
   bool empty() const noexcept { return count_ == 0; }
   std::size_t count() const noexcept { return count_; }
@@ -41,16 +38,31 @@ class SliceList {
   void add(Slice s) noexcept {
     assert(!full());
     bytes_ += s.size();
-    if (!s.empty()) slices_[count_++] = std::move(s);
+    if (!s.empty()) new (&places_[count_++].slice) Slice(std::move(s));
   }
-  Slice& operator[](std::size_t i) noexcept { return slices_[i]; }
-  const Slice& operator[](std::size_t i) const noexcept { return slices_[i]; }
+  Slice& operator[](std::size_t i) noexcept { return places_[i].slice; }
+  const Slice& operator[](std::size_t i) const noexcept { return places_[i].slice; }
   // Drops the first n bytes, which have been sent.
   void consume(std::size_t n) noexcept;
-  void clear() noexcept { consume(bytes_); }
+  void clear() noexcept {
+    for (std::uint32_t i = 0; i < count_; ++i) places_[i].slice.~Slice();
+    count_ = 0;
+    bytes_ = 0;
+  }
 
  private:
-  std::array<Slice, kMax> slices_;
+  union Place {
+    Place() noexcept {}   // NOLINT(modernize-use-equals-default)
+    ~Place() noexcept {}  // NOLINT(modernize-use-equals-default)
+    Slice slice;
+  };
+  void take(SliceList& o) noexcept {
+    for (std::uint32_t i = 0; i < o.count_; ++i) new (&places_[i].slice) Slice(std::move(o.places_[i].slice));
+    count_ = o.count_;
+    bytes_ = o.bytes_;
+    o.clear();
+  }
+  std::array<Place, kMax> places_;
   std::uint32_t count_ = 0;
   std::size_t bytes_ = 0;
 };

@@ -79,6 +79,14 @@ class Attempts {
   ArenaPtr<ReplayBody> replay_;
 };
 
+// For the log, also if the attempt goes no further than this. Compared by address later, never followed.
+const Endpoint* note_endpoint(Call& c, const Result<Lease>& lease) {
+  if (!lease || !lease->valid()) return nullptr;
+  const Endpoint* endpoint = lease->endpoint().shared.get();
+  c.report.endpoint = c.arena.copy(endpoint->name());
+  return endpoint;
+}
+
 }  // namespace
 
 net::Task<Result<Response>> call(Client& client, Call c) {
@@ -88,14 +96,16 @@ net::Task<Result<Response>> call(Client& client, Call c) {
   for (;;) {
     ++c.report.tries;
     Result<Lease> lease{Lease()};
-    if (!client.try_acquire(c.service, c.version, attempts.options(), lease))
+    bool acquired = client.try_acquire(c.service, c.version, attempts.options(), lease);
+    const Endpoint* endpoint = note_endpoint(c, lease);
+    if (!acquired) {
       lease = co_await client.acquire_later(c.service, c.version, attempts.options(), std::move(*lease));
+      if (lease) endpoint = note_endpoint(c, lease);
+    }
     if (!lease) {
-      if (attempts.again(retry_class(lease.error().code), false, nullptr)) continue;
+      if (attempts.again(retry_class(lease.error().code), false, endpoint)) continue;
       co_return std::unexpected(lease.error());
     }
-    const Endpoint* endpoint = lease->endpoint().shared.get();
-    c.report.endpoint = c.arena.copy(endpoint->name());
     c.report.reused = lease->connection().reused;
     auto exchange = make_in<H1Exchange>(c.arena, client, std::move(*lease), c);
     auto head = co_await exchange->run(attempts.deadline());

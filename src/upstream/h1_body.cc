@@ -9,10 +9,6 @@ using Kind = http::Framing::Kind;
 
 constexpr Duration kRateWindow = 30s;
 
-Error from(Origin sender, Errc client, Errc service, std::string_view detail) noexcept {
-  return Error{sender == Origin::client ? client : service, sender, Retry::never, detail};
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> H1Body::length() const noexcept {
@@ -29,17 +25,16 @@ std::optional<std::uint64_t> H1Body::remaining() const noexcept {
   return std::nullopt;
 }
 
-Error H1Body::io_error(const Error& e) const noexcept {
-  if (e.code == Errc::io_timeout)
-    return from(policy_.sender, Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
-  return from(policy_.sender, Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");
+std::unexpected<Error> H1Body::break_off(Errc client, Errc service, std::string_view detail) noexcept {
+  failed_ = true;
+  return fail(policy_.sender == Origin::client ? client : service, detail, policy_.sender);
 }
 
 bool H1Body::on_bytes(std::size_t n, Result<Piece>& out) noexcept {
   received_ += n;
   rate_bytes_ += n;
   if (policy_.max_bytes == 0 || received_ <= policy_.max_bytes) return true;
-  out = fail(Errc::body_too_large, "the body is larger than max_body", policy_.sender);
+  out = break_off(Errc::body_too_large, Errc::upstream_malformed, "the body is larger than max_body");
   return false;
 }
 
@@ -75,8 +70,7 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
   while (!input_.empty()) {
     auto step = chunked_.feed(input_.view(), arena_);
     if (!step) {
-      out = std::unexpected(
-          from(policy_.sender, step.error().code, Errc::upstream_malformed, step.error().detail));
+      out = break_off(step.error().code, Errc::upstream_malformed, step.error().detail);
       return true;
     }
     Slice whole = input_;
@@ -89,14 +83,14 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
       return true;
     }
     if (step->event == Event::more) continue;
-    finished_ = true;
     if (step->event == Event::end) {
+      finished_ = true;
       out = Piece{};
     } else if (auto parsed = chunked_.trailers(trailers_); parsed) {
+      finished_ = true;
       out = Piece{trailers_.empty() ? Piece::Kind::end : Piece::Kind::trailers, {}, &trailers_};
     } else {
-      out = std::unexpected(
-          from(policy_.sender, parsed.error().code, Errc::upstream_malformed, parsed.error().detail));
+      out = break_off(parsed.error().code, Errc::upstream_malformed, parsed.error().detail);
     }
     return true;
   }
@@ -118,18 +112,17 @@ bool H1Body::too_slow() noexcept {
 net::Task<Result<Piece>> H1Body::pull_later() {
   Result<Piece> out{Piece{}};
   for (;;) {
-    if (too_slow())
-      co_return std::unexpected(
-          from(policy_.sender, Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly"));
+    if (too_slow()) co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
     auto bytes = co_await stream_.recv(read_size_, after(stream_.loop().now(), policy_.idle));
-    if (!bytes) co_return std::unexpected(io_error(bytes.error()));
+    if (!bytes && bytes.error().code == Errc::io_timeout)
+      co_return break_off(Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
+    if (!bytes) co_return break_off(Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");
     if (bytes->empty()) {
       if (framing_.kind == Kind::until_close) {
         finished_ = true;
         co_return Piece{};
       }
-      co_return std::unexpected(from(policy_.sender, Errc::client_closed, Errc::upstream_truncated,
-                                     "the connection ended before the body did"));
+      co_return break_off(Errc::client_closed, Errc::upstream_truncated, "the connection ended before the body did");
     }
     // A block that came full promises more: bulk is read in larger ones.
     read_size_ = bytes->size() + sizeof(Block) >= read_size_ ? BlockPool::kLarge : BlockPool::kMedium;

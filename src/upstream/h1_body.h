@@ -31,6 +31,7 @@ class H1Body final : public BodySource {
   std::optional<std::uint64_t> length() const noexcept override;
 
   bool finished() const noexcept { return finished_; }  // read to its end: the connection may carry another message
+  bool failed() const noexcept { return failed_; }      // nobody can say where the next message begins
   std::uint64_t received() const noexcept { return received_; }
   // Bytes still announced; nullopt if unknown.
   std::optional<std::uint64_t> remaining() const noexcept;
@@ -39,7 +40,7 @@ class H1Body final : public BodySource {
   bool decode(Result<Piece>& out);
   bool decode_chunked(Result<Piece>& out);
   bool on_bytes(std::size_t n, Result<Piece>& out) noexcept;  // false: a limit is exceeded, and out says so
-  Error io_error(const Error& e) const noexcept;
+  std::unexpected<Error> break_off(Errc client, Errc service, std::string_view detail) noexcept;
   bool too_slow() noexcept;
 
   net::Stream& stream_;
@@ -53,6 +54,7 @@ class H1Body final : public BodySource {
   Time rate_from_{};  // start of the window in which the minimum rate is measured
   std::uint64_t rate_bytes_ = 0;
   bool finished_;
+  bool failed_ = false;
   http::ChunkedDecoder chunked_;
   http::HeaderTable trailers_{arena_};
 };
