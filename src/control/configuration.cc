@@ -90,6 +90,7 @@ Configuration::Configuration(Parts parts, Source first)
 net::Task<std::expected<void, config::Diagnostics>> Configuration::prepare_first() {
   auto prepared = co_await parts_.publisher.prepare(disk_.spec);
   if (!prepared) co_return std::unexpected(std::move(prepared.error()));
+  if (auto more = last_word(*disk_.spec); !more.empty()) co_return std::unexpected(std::move(more));
   first_ = std::move(*prepared);
   co_return std::expected<void, config::Diagnostics>{};
 }
@@ -234,10 +235,18 @@ net::Task<ChangeResult> Configuration::roll_back(const Change& c) {
   co_return result;
 }
 
+config::Diagnostics Configuration::last_word(const config::Spec& spec) const {
+  return parts_.before_commit ? parts_.before_commit(spec) : config::Diagnostics{};
+}
+
 net::Task<ChangeResult> Configuration::publish(Running next, config::Diagnostics diagnostics) {
   auto prepared = co_await parts_.publisher.prepare(next.spec);
   if (!prepared) {
     for (auto& d : prepared.error()) diagnostics.push_back(std::move(d));
+    co_return refused(std::move(diagnostics), "the configuration cannot be put in force");
+  }
+  if (auto more = last_word(*next.spec); !more.empty()) {
+    for (auto& d : more) diagnostics.push_back(std::move(d));
     co_return refused(std::move(diagnostics), "the configuration cannot be put in force");
   }
   for (auto& d : needs_restart(*started_, *next.spec)) diagnostics.push_back(std::move(d));
@@ -264,7 +273,7 @@ void Configuration::note(const Change& c, const ChangeResult& r) {
   std::string line = fmt::format("{} by {}: {}", what(c.kind), c.who, r.message);
   if (bad)
     line +=
-        fmt::format(" ({} errors); configuration {} stays in force", count_errors(r.diagnostics), r.version);
+        fmt::format("; configuration {} stays in force ({} wrong)", r.version, count_errors(r.diagnostics));
   parts_.notice(bad ? Severity::error : Severity::info, line);
 }
 

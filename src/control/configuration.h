@@ -63,6 +63,9 @@ class Configuration {
     config::Environment environment;
     std::string path;  // of the main file
     Notice notice;
+    // The last that can refuse a configuration, right before it comes into force: what it complains of, or
+    // nothing and then it has taken effect.
+    std::function<config::Diagnostics(const config::Spec&)> before_commit{};
   };
   Configuration(Parts parts, Source first);
   Configuration(const Configuration&) = delete;
@@ -101,6 +104,7 @@ class Configuration {
   net::Task<ChangeResult> load_disk(const Change& c);
   net::Task<ChangeResult> load_given(const Change& c);
   net::Task<ChangeResult> roll_back(const Change& c);
+  config::Diagnostics last_word(const config::Spec& spec) const;
   net::Task<ChangeResult> publish(Running next, config::Diagnostics diagnostics);
   net::Task<std::string> save(const std::string& text);
   ChangeResult refused(config::Diagnostics diagnostics, std::string message) const;

@@ -6,22 +6,23 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
-#include "control/configuration.h"
+#include "control/control.h"
+#include "control/file_watch.h"
 #include "control/signals.h"
+#include "control/state_folder.h"
+#include "control/worker_sink.h"
 #include "control/worker_thread.h"
-#include "net/fake_resolver.h"
+#include "net/ares_resolver.h"
 #include "net/tcp.h"
 
 namespace gatehouse::control {
 namespace {
-
-struct NullSink final : gateway::RecordSink {
-  void record(const gateway::RequestRecord&) noexcept override {}
-};
 
 std::uint64_t seed() {
   std::uint64_t value = 0;
@@ -41,91 +42,142 @@ void raise_descriptor_limit() noexcept {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void say(const std::string& line) {
-  std::string text = line + '\n';
-  std::fwrite(text.data(), 1, text.size(), stderr);
+// To whoever starts the gateway by hand: not yet in the form of the log.
+void say(std::string line) {
+  line += '\n';
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+// The admin API's token where the configuration has none: kept in the state folder, so that the commands find
+// it.
+std::expected<std::string, std::string> token_of(const StateFolder& state) {
+  auto kept = state.read(kTokenFile);
+  if (!kept) return std::unexpected(kept.error());
+  if (*kept && (*kept)->size() >= 32) return (*kept)->substr(0, (*kept)->find('\n'));
+  std::string token = random_token();
+  if (!state.writable()) return token;  // nobody will know it: `admin.token` is the way then
+  if (auto written = state.write(kTokenFile, token + "\n"); !written) return std::unexpected(written.error());
+  return token;
 }
 
 class Process {
  public:
-  Process(const ProcessOptions& options, Source first)
-      : loop_(clock_, poller_, seed()),
+  Process(const ProcessOptions& options, Source first, std::string random_token)
+      : options_(options),
+        loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
-        resolver_(loop_),
-        offload_(loop_),
-        endpoints_(loop_, resolver_),
+        resolver_(loop_, poller_),
+        log_(clock_),
         workers_(worker_count(*first.spec)),
-        publisher_({loop_, binder_, offload_, registry_, options.filters, endpoints_, workers_}),
-        configuration_({loop_, offload_, publisher_, config::Environment::system(), options.config,
-                        [](Severity, const std::string& line) { say(line); }},
-                       std::move(first)),
-        signals_(poller_, [this](int s) { on_signal(s); }) {}
+        access_log_(
+            {.workers = workers_, .on_trouble = [this](std::string_view what) { log_.warning(what); }}),
+        offload_(loop_),
+        watch_(loop_, poller_, [this] { control_->configuration().request({.who = "file change"}); }),
+        signals_(poller_, [this](int s) { on_signal(s); }) {
+    for (unsigned i = 0; i < workers_; ++i) {
+      sinks_.push_back(std::make_unique<WorkerSink>(access_log_, i, seed()));
+      cells_.push_back(&sinks_.back()->cells());
+    }
+    control_.emplace(Control::Parts{.loop = loop_,
+                                    .network = network_,
+                                    .resolver = resolver_,
+                                    .binder = binder_,
+                                    .offload = offload_,
+                                    .log = log_,
+                                    .filters = options.filters,
+                                    .environment = config::Environment::system(),
+                                    .path = options.config,
+                                    .workers = workers_,
+                                    .random_token = std::move(random_token),
+                                    .access_log = &access_log_,
+                                    .cells = cells_},
+                     std::move(first));
+  }
 
   int run() {
-    auto task = start();
-    loop_.run();
-    task.cancel();
-    threads_.clear();
+    running_ = start();
+    if (!loop_stopped_) loop_.run();
+    running_.cancel();
+    stopping_.cancel();
+    control_->forget_workers();
+    threads_.clear();  // their last records are in the log's buffers now
+    access_log_.stop();
     return status_;
   }
 
  private:
   net::Task<void> start() {
-    auto prepared = co_await configuration_.prepare_first();
+    auto prepared = co_await control_->prepare();
     if (!prepared) {
       for (const auto& d : prepared.error()) say(d.text());
-      status_ = 1;
-      loop_.stop();
+      stop(1);
       co_return;
     }
     std::vector<gateway::Worker*> workers;
     for (unsigned i = 0; i < workers_; ++i) {
-      gateway::Worker::Options o;
-      o.index = i;
-      o.on_installed = publisher_.on_installed();
-      o.on_retired = publisher_.on_retired();
-      o.on_drained = [this](unsigned) {
-        loop_.post([this] { ++drained_ < workers_ ? void() : loop_.stop(); });
-      };
-      threads_.push_back(std::make_unique<WorkerThread>(sink_, std::move(o), seed()));
+      threads_.push_back(std::make_unique<WorkerThread>(*sinks_[i], control_->worker_options(i), seed()));
       workers.push_back(&threads_.back()->worker());
     }
-    publisher_.set_workers(std::move(workers));
-    co_await configuration_.commit_first();
-    say("ready");
+    auto watch = [this] { watch_.watch(control_->configuration().disk().watched()); };
+    control_->configuration().on_disk_read = watch;
+    watch();
+    co_await control_->start(std::move(workers));
+    announce();
+    if (options_.on_started) options_.on_started([this] { loop_.post([this] { on_signal(SIGTERM); }); });
+  }
+
+  void announce() {
+    const auto& spec = *control_->configuration().running().spec;
+    for (const auto& listener : spec.listeners)
+      if (const auto* address = control_->publisher().address_of(listener.name))
+        log_.info(fmt::format("listener {} accepts on {}", listener.name, net::to_string(*address)));
+    if (spec.admin.enabled)
+      log_.info(fmt::format("admin API on {}", net::to_string(control_->admin_address())));
+    log_.info(fmt::format("gatehouse {} is up with {} workers and the configuration of {}", GATEHOUSE_VERSION,
+                          workers_, options_.config));
   }
 
   void on_signal(int s) {
-    if (s == SIGHUP) configuration_.request({.who = "SIGHUP"});
+    if (s == SIGHUP) control_->configuration().request({.who = "SIGHUP"});
+    if (s == SIGUSR1) access_log_.reopen();
     if (s != SIGTERM && s != SIGINT) return;
-    if (stopping_ || threads_.empty()) return loop_.stop();
-    stopping_ = true;
-    for (auto& t : threads_) {
-      auto& w = t->worker();
-      w.loop().post([&w, drain = configuration_.running().spec->drain] {
-        w.begin_drain(after(w.loop().now(), drain));
-      });
-    }
+    if (stopping_ || threads_.empty()) return stop(0);
+    log_.info("shutting down: no new connections, requests in flight are finished");
+    stopping_ = drain();
   }
 
+  net::Task<void> drain() {
+    co_await control_->drain();
+    stop(0);
+  }
+
+  void stop(int status) {
+    status_ = status;
+    loop_stopped_ = true;
+    loop_.stop();
+  }
+
+  const ProcessOptions& options_;
   net::SystemClock clock_;
   net::EpollPoller poller_;
   net::Loop loop_;
   net::SocketNetwork network_;
-  net::FakeResolver resolver_;
+  net::AresResolver resolver_;
   SystemBinder binder_;
-  gateway::StateRegistry registry_;
-  ThreadOffload offload_;
-  EndpointDirectory endpoints_;
+  DiagnosticLog log_;
   unsigned workers_;
-  Publisher publisher_;
-  Configuration configuration_;
-  NullSink sink_;
+  AccessLog access_log_;
+  std::vector<std::unique_ptr<WorkerSink>> sinks_;
+  std::vector<MetricCells*> cells_;
   std::vector<std::unique_ptr<WorkerThread>> threads_;
+  std::optional<Control> control_;
+  ThreadOffload offload_;  // after what its jobs use: it ends first
+  FileWatch watch_;
   SignalWatch signals_;
-  unsigned drained_ = 0;
-  bool stopping_ = false;
+  bool loop_stopped_ = false;
   int status_ = 0;
+  net::Task<void> running_;
+  net::Task<void> stopping_;
 };
 
 }  // namespace
@@ -136,7 +188,18 @@ int run_process(const ProcessOptions& options) {
   Source first = read_source(options.config, config::Environment::system());
   for (const auto& d : first.diagnostics) say(d.text());
   if (!first.spec) return 1;
-  Process process(options, std::move(first));
+  auto state = StateFolder::open(first.spec->state);
+  if (!state) {
+    say(state.error());
+    return 1;
+  }
+  if (!state->writable()) say("warning: " + state->warning());
+  auto token = token_of(*state);
+  if (!token) {
+    say(token.error());
+    return 1;
+  }
+  Process process(options, std::move(first), std::move(*token));
   return process.run();
 }
 

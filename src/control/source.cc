@@ -22,6 +22,7 @@ config::Environment recorded(const config::Environment& environment, Source& sou
   };
   e.glob = [&source, glob = environment.glob](const std::string& pattern) {
     source.includes = true;
+    source.patterns.push_back(pattern);
     return glob ? glob(pattern) : std::vector<std::string>{};
   };
   return e;
@@ -49,6 +50,12 @@ bool write_all(int fd, std::string_view text) {
 std::vector<std::string> Source::paths() const {
   std::vector<std::string> list;
   for (const auto& [path, text] : bytes) list.push_back(path);
+  return list;
+}
+
+std::vector<std::string> Source::watched() const {
+  std::vector<std::string> list = paths();
+  list.insert(list.end(), patterns.begin(), patterns.end());
   return list;
 }
 

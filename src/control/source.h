@@ -19,7 +19,10 @@ struct Source {
   std::shared_ptr<const config::Spec> spec;  // null if there is an error
   config::Diagnostics diagnostics;
 
+  std::vector<std::string> patterns;  // of `include`
+
   std::vector<std::string> paths() const;
+  std::vector<std::string> watched() const;  // paths and patterns
 };
 
 // Any thread; blocks on files.

@@ -1,0 +1,103 @@
+// What the admin API does: publish, reload, roll back, set the log level.
+#include <fmt/format.h>
+
+#include "control/admin_call.h"
+#include "control/admin_target.h"
+#include "control/control.h"
+#include "control/json_text.h"
+
+namespace gatehouse::control {
+namespace {
+
+// The whole body, at most kMaxBody bytes.
+net::Task<Result<std::string>> read_body(AdminCall& call) {
+  std::string text;
+  upstream::BodySource* body = call.x.body();
+  while (body) {
+    auto piece = co_await upstream::pull(*body);
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->kind != upstream::Piece::Kind::data) break;
+    if (text.size() + piece->data.size() > AdminTarget::kMaxBody)
+      co_return fail(Errc::body_too_large, "a configuration has at most 4 MB", Origin::client);
+    text += piece->data.view();
+  }
+  co_return text;
+}
+
+gateway::Reply answer_to(AdminCall& call, const ChangeResult& r) {
+  using Outcome = ChangeResult::Outcome;
+  std::uint16_t status = r.outcome == Outcome::refused ? 422 : r.outcome == Outcome::conflict ? 409 : 200;
+  JsonText json;
+  json.begin_object();
+  if (status != 200) {
+    json.field("type", "about:blank").field("title", http::reason_phrase(status)).field("status", status);
+    json.field("detail", r.message);
+  } else {
+    json.field("outcome", r.outcome == Outcome::published ? "published" : "unchanged")
+        .field("message", r.message);
+  }
+  json.field("version", r.version);
+  json.field("differs_from_disk", call.control.configuration().differs_from_disk());
+  put_diagnostics(json.key("diagnostics"), r.diagnostics);
+  json.end_object();
+  return text_reply(call.x, status, status == 200 ? "application/json" : "application/problem+json",
+                    json.take());
+}
+
+gateway::Reply not_read(AdminCall& call, const Error& e) {
+  return problem(call.x, errc_info(e.code).status ? errc_info(e.code).status : 400, e.detail);
+}
+
+// Publication waits for the first configuration: before it there is nothing to change.
+bool started(AdminCall& call) { return call.control.configuration().running().version != 0; }
+
+gateway::Reply too_early(AdminCall& call) {
+  return problem(call.x, 503, "the first configuration is not in force yet");
+}
+
+}  // namespace
+
+AdminReply put_config(AdminCall call) {
+  auto text = co_await read_body(call);
+  if (!text) co_return not_read(call, text.error());
+  if (!started(call)) co_return too_early(call);
+  auto result = co_await call.control.configuration().change({.kind = Change::Kind::text,
+                                                              .save = query_flag(call.x, "save"),
+                                                              .text = std::move(*text),
+                                                              .who = call.who});
+  co_return answer_to(call, result);
+}
+
+AdminReply reload(AdminCall call) {
+  if (!started(call)) co_return too_early(call);
+  auto result = co_await call.control.configuration().change(
+      {.kind = Change::Kind::disk, .force = query_flag(call.x, "force"), .who = call.who});
+  co_return answer_to(call, result);
+}
+
+AdminReply roll_back(AdminCall call) {
+  if (!started(call)) co_return too_early(call);
+  auto result =
+      co_await call.control.configuration().change({.kind = Change::Kind::rollback, .who = call.who});
+  co_return answer_to(call, result);
+}
+
+// The body is a level by itself or as JSON: `debug`, `{"level":"debug"}`.
+AdminReply put_log_level(AdminCall call) {
+  auto text = co_await read_body(call);
+  if (!text) co_return not_read(call, text.error());
+  std::string_view word = *text;
+  constexpr std::string_view kAround = "{}\":\n\r\t ";
+  if (word.starts_with('{'))
+    if (auto colon = word.find(':'); colon != std::string_view::npos) word.remove_prefix(colon);
+  while (!word.empty() && kAround.contains(word.front())) word.remove_prefix(1);
+  while (!word.empty() && kAround.contains(word.back())) word.remove_suffix(1);
+  auto level = level_of(word);
+  if (!level) co_return problem(call.x, 400, "a level is one of debug, info, warning, error");
+  call.control.log().set_level(*level);
+  call.control.log().write(Severity::info,
+                           fmt::format("log level {} set by {}", level_name(*level), call.who));
+  co_return co_await show_log_level(std::move(call));
+}
+
+}  // namespace gatehouse::control

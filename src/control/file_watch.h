@@ -1,0 +1,50 @@
+// Tells when files of the configuration may have changed: written, renamed into place, or swapped by a
+// symlink.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "net/epoll.h"
+
+namespace gatehouse::control {
+
+// By folder, the names whose change matters: the files themselves and every symlink on the way to them
+// (Kubernetes mounts a file as a link through a link, and swaps the inner one). `*` stands for any name: the
+// path has a wildcard there.
+using WatchPlan = std::map<std::string, std::set<std::string>>;
+WatchPlan plan_watch(const std::vector<std::string>& paths);
+
+// Thread: its loop. Folders are watched, not files: a file that is replaced is another file.
+class FileWatch final : private net::EpollHandler {
+ public:
+  // `changed` is called from a timer, once things have been quiet for 50 ms.
+  FileWatch(net::Loop& loop, net::EpollPoller& poller, std::function<void()> changed);
+  FileWatch(const FileWatch&) = delete;
+  ~FileWatch();
+
+  void watch(std::vector<std::string> paths);  // instead of what was watched before
+
+ private:
+  void on_events(std::uint32_t events) noexcept override;
+  static void settle(void* self) noexcept;
+  void renew();
+
+  net::Loop& loop_;
+  net::EpollPoller& poller_;
+  std::function<void()> changed_;
+  int fd_;
+  net::EpollPoller::Ticket ticket_;
+  std::vector<std::string> paths_;
+  WatchPlan plan_;
+  std::map<int, std::string> folders_;  // by watch descriptor
+  bool incomplete_ = false;             // a folder could not be watched: look again
+  bool dirty_ = false;
+  net::Timer timer_;
+};
+
+}  // namespace gatehouse::control

@@ -1,0 +1,149 @@
+#include "control/state_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+namespace gatehouse::control {
+namespace {
+
+constexpr std::size_t kLongestFile = std::size_t{16} << 20;
+
+std::string reason() { return std::strerror(errno); }
+
+// Empty, or why what `fd` refers to is not to be trusted. Root may read what belongs to the user it is asked
+// about.
+std::string distrust(int fd, bool root_may_read) {
+  struct stat s{};
+  if (::fstat(fd, &s) != 0) return reason();
+  if (s.st_uid != ::geteuid() && !(root_may_read && ::geteuid() == 0)) return "it belongs to another user";
+  if (s.st_mode & 0022) return "others may write to it (chmod go-w)";
+  return {};
+}
+
+std::expected<std::string, std::string> read_all(int fd) {
+  std::string out;
+  std::array<char, 4096> buffer;
+  while (out.size() <= kLongestFile) {
+    ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return std::unexpected(reason());
+    if (n == 0) return out;
+    out.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  return std::unexpected("it is too large");
+}
+
+using MaybeText = std::expected<std::optional<std::string>, std::string>;
+
+MaybeText read_trusted(int folder, const std::string& path, std::string_view name, bool root_may_read) {
+  int fd = ::openat(folder, std::string(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT) return std::optional<std::string>{};
+  if (fd < 0) return std::unexpected(fmt::format("{}/{} cannot be read: {}", path, name, reason()));
+  std::string doubt = distrust(fd, root_may_read);
+  std::expected<std::string, std::string> text = doubt.empty() ? read_all(fd) : std::unexpected(doubt);
+  ::close(fd);
+  if (!text) return std::unexpected(fmt::format("{}/{} is refused: {}", path, name, text.error()));
+  return std::optional(std::move(*text));
+}
+
+std::string not_writable(const std::string& path, const std::string& why) {
+  return fmt::format("the state folder {} cannot be written to ({}): nothing is kept over a restart", path,
+                     why);
+}
+
+}  // namespace
+
+std::expected<StateFolder, std::string> StateFolder::open(const std::string& path) {
+  std::error_code ignored;
+  auto parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
+  ::mkdir(path.c_str(), 0700);  // what went wrong shows when it is opened
+  int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return StateFolder(path, -1, -1, not_writable(path, reason()));
+  StateFolder state(path, folder, -1, {});
+  struct stat s{};
+  if (::fstat(folder, &s) == 0 && (s.st_mode & 0022))
+    return std::unexpected(fmt::format(
+        "the state folder {} is refused: others may write to it. Run `chmod go-w {}`", path, path));
+  if (s.st_uid != ::geteuid() || ::faccessat(folder, ".", W_OK, AT_EACCESS) != 0) {
+    state.warning_ = not_writable(path, s.st_uid != ::geteuid() ? "it belongs to another user" : reason());
+    return state;
+  }
+  state.lock_ = ::openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (state.lock_ < 0) {
+    state.warning_ = not_writable(path, reason());
+    return state;
+  }
+  if (std::string doubt = distrust(state.lock_, false); !doubt.empty())
+    return std::unexpected(fmt::format("{}/lock is refused: {}", path, doubt));
+  if (::flock(state.lock_, LOCK_EX | LOCK_NB) != 0)
+    return std::unexpected(
+        fmt::format("another gateway uses the state folder {}. Stop it, or give this one a folder of its own "
+                    "with `state`",
+                    path));
+  return state;
+}
+
+StateFolder::StateFolder(StateFolder&& o) noexcept
+    : path_(std::move(o.path_)),
+      folder_(std::exchange(o.folder_, -1)),
+      lock_(std::exchange(o.lock_, -1)),
+      warning_(std::move(o.warning_)) {}
+
+StateFolder::~StateFolder() {
+  if (lock_ >= 0) ::close(lock_);
+  if (folder_ >= 0) ::close(folder_);
+}
+
+std::expected<std::optional<std::string>, std::string> StateFolder::read(std::string_view name) const {
+  if (folder_ < 0) return std::optional<std::string>{};
+  return read_trusted(folder_, path_, name, false);
+}
+
+std::expected<void, std::string> StateFolder::write(std::string_view name, std::string_view content) const {
+  std::string temporary = fmt::format("{}.new", name);
+  auto trouble = [&] {
+    return std::unexpected(fmt::format("{}/{} cannot be written: {}", path_, name, reason()));
+  };
+  int fd = ::openat(folder_, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return trouble();
+  bool good = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  good = good && ::fsync(fd) == 0;
+  good = ::close(fd) == 0 && good;
+  if (!good || ::renameat(folder_, temporary.c_str(), folder_, std::string(name).c_str()) != 0)
+    return trouble();
+  return {};
+}
+
+std::string random_token() {
+  std::array<unsigned char, 32> bytes;
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  std::string text;
+  for (unsigned char b : bytes) text += fmt::format("{:02x}", b);
+  return text;
+}
+
+std::expected<std::string, std::string> read_admin_token(const std::string& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(fmt::format("the state folder {} cannot be read: {}", folder, reason()));
+  MaybeText text = read_trusted(fd, folder, kTokenFile, true);
+  ::close(fd);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::unexpected(fmt::format("there is no token in {}: is the gateway running?", folder));
+  std::string token = **text;
+  while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
+  return token;
+}
+
+}  // namespace gatehouse::control

@@ -1,0 +1,46 @@
+// The folder that a gateway keeps between starts (`state`): 0700, files 0600, written by rename, one gateway
+// a folder.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gatehouse::control {
+
+inline constexpr std::string_view kTokenFile = "admin-token";
+
+// Owner: the process. Holds the folder's lock until it is destroyed. Blocks on files.
+class StateFolder {
+ public:
+  // Makes the folder if it is not there. Refuses one that others may write to, and one that another gateway
+  // holds: the error is one clear line. A folder that cannot be written to is no error; `warning` says so.
+  static std::expected<StateFolder, std::string> open(const std::string& path);
+  StateFolder(StateFolder&& o) noexcept;
+  StateFolder& operator=(StateFolder&&) = delete;
+  ~StateFolder();
+
+  const std::string& path() const noexcept { return path_; }
+  const std::string& warning() const noexcept { return warning_; }  // empty: it is writable
+  bool writable() const noexcept { return warning_.empty(); }
+
+  // nullopt: there is none. A file of another user, or writable by others, is refused and never read.
+  std::expected<std::optional<std::string>, std::string> read(std::string_view name) const;
+  std::expected<void, std::string> write(std::string_view name, std::string_view content) const;
+
+ private:
+  StateFolder(std::string path, int folder, int lock, std::string warning)
+      : path_(std::move(path)), folder_(folder), lock_(lock), warning_(std::move(warning)) {}
+  std::string path_;
+  int folder_;  // -1: it is not there
+  int lock_;    // -1: not held, for want of the right to write
+  std::string warning_;
+};
+
+// 32 random bytes of the system, as text.
+std::string random_token();
+// The token that a running gateway keeps in `folder`, for commands.
+std::expected<std::string, std::string> read_admin_token(const std::string& folder);
+
+}  // namespace gatehouse::control
