@@ -341,7 +341,7 @@ void slow_reader(bool socket) {
     sink.record(record("/x"));
     if (i % 500 == 0) std::this_thread::sleep_for(1ms);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 60s);  // it would be for ever
   EXPECT_GT(log.lost(), 0u);
   EXPECT_EQ(::fcntl(pipe.writer(), F_GETFL) & O_NONBLOCK, 0) << "others that share it would notice";
   std::string all;
@@ -382,7 +382,7 @@ TEST(AccessLog, APipeThatNobodyReadsDoesNotHoldUpTheEnd) {
   for (int i = 0; i < 5000; ++i) sink.record(record("/x"));
   const auto before = std::chrono::steady_clock::now();
   log.stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 2s);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 20s);  // it would be for ever
   EXPECT_GT(log.lost(), 0u);
 }
 
