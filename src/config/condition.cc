@@ -44,8 +44,8 @@ struct TestText {
     value.remove_prefix(std::min(count, value.size()));
   }
   void drop_back() {
-    shape.remove_suffix(1);
-    value.remove_suffix(1);
+    shape.remove_suffix(std::min<std::size_t>(1, shape.size()));
+    value.remove_suffix(std::min<std::size_t>(1, value.size()));
   }
 };
 
@@ -313,6 +313,7 @@ bool read_set(Reader& reader, const Node& node, When& out) {
                  "Write a map such as `{header.x-beta: \"true\"}`, or a list of such maps");
     return false;
   }
+  if (!reader.few_enough(node, "when")) return false;
   bool good = true;
   ConditionSet set;
   for (const NodeMember& member : node.members) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "config/path_pattern.h"
@@ -78,14 +79,12 @@ void check_outcome(Reader& reader, const Node& node) {
 }
 
 void same_path_twice(Reader& reader, const Node& node, const RouteSpec& route) {
-  for (std::size_t i = 0; i < route.paths.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (route.paths[i].text == route.paths[j].text) {
-        reader.error(node_of(node, "path"), fmt::format("the path `{}` is there twice", route.paths[i].text),
-                     "Keep one of them");
-        return;
-      }
-    }
+  std::unordered_set<std::string_view> seen;
+  for (const PathPattern& path : route.paths) {
+    if (seen.insert(path.text).second) continue;
+    reader.error(node_of(node, "path"), fmt::format("the path `{}` is there twice", path.text),
+                 "Keep one of them");
+    return;
   }
 }
 

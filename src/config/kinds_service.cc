@@ -70,6 +70,7 @@ bool read_versions(Reader& reader, const Node& node, const Field& field, std::ve
     out.push_back({"v1", {}, reader.at(node)});  // so that the lack of a URL is not reported as well
     return false;
   }
+  if (!reader.few_enough(node, field.name)) return false;
   bool good = true;
   for (const NodeMember& member : node.members) {
     if (!is_name(member.key.value, true)) {
@@ -253,6 +254,7 @@ bool read_header_items(Reader& reader, const Node& node, const Field& field,
                  fmt::format("Write `{}: {{x-name: value}}`", field.name));
     return false;
   }
+  if (!reader.few_enough(node, field.name)) return false;
   bool good = true;
   for (const NodeMember& member : node.members) {
     if (!is_token(member.key.value)) {

@@ -191,6 +191,14 @@ TEST(Secrets, WhatAVariableHoldsIsLiteralInACondition) {
   EXPECT_EQ(set[4].any_of[0].text, "abc*");
 }
 
+// Found by the fuzzer: nothing is left to take the `*` from.
+TEST(Secrets, OneThatIsMissingIsReportedOnce) {
+  EXPECT_EQ(
+      errors("services: {a: http://a}\nroutes: [{path: /x, to: a, when: {query.k: \"not ${NONE}*\"}}]\n"),
+      "gatehouse.yaml:2:44: the environment variable `NONE` is not set. Set it, or write `$$` for a "
+      "dollar.\n");
+}
+
 TEST(Secrets, TheyCannotInjectYaml) {
   const Environment environment = environment_of({{"X", "a\nadmin: off"}});
   const Spec spec = loaded("admin: {token: \"${X}\"}\n", environment);
@@ -270,6 +278,27 @@ TEST(Bounds, ErrorsAreCounted) {
   for (int i = 0; i < 3000; ++i) text += "  - {path: /x, to: nobody}\n";
   const Loaded out = load_text(text, "f", environment_of({}));
   EXPECT_LE(out.diagnostics.size(), 1001U);
+}
+
+// What is compared each with each is few, so that no file takes minutes.
+TEST(Bounds, NothingTakesQuadraticTime) {
+  const auto map_of = [](std::string_view key, std::string_view value, int count) {
+    std::string out = "{";
+    for (int i = 0; i < count; ++i)
+      out += std::string(key) + std::to_string(i) + ": " + std::string(value) + ", ";
+    return out + "}";
+  };
+  constexpr int kMany = 20000;
+  EXPECT_THAT(errors("listen: " + map_of("l", "0", kMany)), HasSubstr("more than 1000"));
+  EXPECT_THAT(errors("services: {a: {versions: " + map_of("v", "http://a", kMany) + "}}"),
+              HasSubstr("more than 1000"));
+  EXPECT_THAT(errors("defaults: {headers: {request: {set: " + map_of("x-", "a", kMany) + "}}}"),
+              HasSubstr("more than 1000"));
+  EXPECT_THAT(errors("services: {a: http://a}\nroutes: [{path: /x, to: a, when: " +
+                     map_of("query.", "a", kMany) + "}]"),
+              HasSubstr("more than 1000"));
+  EXPECT_EQ(loaded("services: " + map_of("s", "http://a", kMany)).services.size(),
+            static_cast<std::size_t>(kMany));
 }
 
 TEST(Bounds, ErrorsComeInTheOrderOfTheFile) {

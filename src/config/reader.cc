@@ -44,6 +44,12 @@ void Reader::hint(const Location& at, std::string message, std::string instead) 
   add(Diagnostic::Level::hint, at, std::move(message), std::move(instead));
 }
 
+bool Reader::few_enough(const Node& node, std::string_view what) {
+  if (node.members.size() <= kMaxTogether && node.items.size() <= kMaxTogether) return true;
+  error(node, fmt::format("`{}` holds more than {} entries", what, kMaxTogether));
+  return false;
+}
+
 void Reader::refuse(const Node& node, std::string_view what, std::string_view expects,
                     const Complaint& complaint) {
   if (node.holds_failure()) return;

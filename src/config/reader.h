@@ -30,6 +30,9 @@ struct Reference {
 class Reader {
  public:
   static constexpr std::size_t kMaxDiagnostics = 1000;
+  // Of what is compared each with each: listeners, versions of a service, headers of a map, conditions of a
+  // `when`.
+  static constexpr std::size_t kMaxTogether = 1000;
 
   Reader(const Environment& environment, Diagnostics& diagnostics)
       : environment_(environment), diagnostics_(diagnostics) {}
@@ -46,6 +49,9 @@ class Reader {
   void error(const Location& at, std::string message, std::string instead = {});
   void warning(const Location& at, std::string message, std::string instead = {});
   void hint(const Location& at, std::string message, std::string instead = {});
+
+  // False, and reported, if `node` holds more than kMaxTogether.
+  bool few_enough(const Node& node, std::string_view what);
 
   // `what` (a field's name) has a wrong value. Of a substituted value nothing is said but that it is none of
   // `expects`: a complaint quotes the text, and that one may be a secret.

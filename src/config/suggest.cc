@@ -8,6 +8,8 @@ namespace gatehouse::config {
 namespace {
 
 constexpr std::size_t kLongestWord = 64;  // beyond it nobody's slip is worth quadratic time
+constexpr std::size_t kMostNames =
+    5000;  // a thousand slips among a hundred thousand names must not take minutes
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c == '-' ? '_' : c; }
 
@@ -36,8 +38,9 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   if (word.empty() || word.size() > kLongestWord) return {};
   std::string_view best;
   std::size_t least = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (std::string_view name : names) {
-    if (name.size() > kLongestWord) continue;
+  for (std::string_view name : names.first(std::min(names.size(), kMostNames))) {
+    const std::size_t longer = std::max(name.size(), word.size()) - std::min(name.size(), word.size());
+    if (name.size() > kLongestWord || longer >= least) continue;
     const std::size_t distance = edit_distance(word, name);
     if (distance < least) {
       least = distance;

@@ -123,6 +123,7 @@ void read_named(Reader& reader, const Node& node, const Field& field, void* memb
                  fmt::format("Write `{}: {{name: ...}}`", field.name));
     return;
   }
+  if (!field.options.short_name.empty() && !reader.few_enough(node, field.name)) return;
   for (const NodeMember& entry : node.members) {
     if (!take_name(reader, entry.key, field, member)) continue;
     void* element = field.groups.add(reader, member);
@@ -162,6 +163,7 @@ void read_value(Reader& reader, const Node& node, const Field& field, void* memb
                  fmt::format("Write {}, or remove the line", field.kind->expects));
     return;
   }
+  if (node.holds_failure()) return;  // reported where it was to be replaced; there is no value to judge
   field.read(reader, node, field, member);
 }
 

@@ -17,6 +17,8 @@ namespace gatehouse::config {
 
 namespace {
 
+constexpr std::size_t kMaxTrouble = 1000;
+
 // Leaves yaml-cpp's parser when there is no sense in going on. Caught in read_yaml.
 struct Stop {
   Diagnostic why;
@@ -135,6 +137,7 @@ class Builder final : public YAML::EventHandler {
   void take_key(Open& top, Node key) {
     top.has_key = true;
     top.key = Node{};
+    if (diagnostics_.size() >= kMaxTrouble) return;  // enough to be read at once; they are errors already
     if (!key.is_scalar()) {
       diagnostics_.push_back({Diagnostic::Level::error,
                               {name_, key.line, key.column},
