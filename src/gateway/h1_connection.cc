@@ -80,6 +80,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   Arena arena(loop.blocks());
   http::H1RequestReader reader(limits_of(spec));
   H1Responder responder(*stream_, spec, reader);
+  BlockRef head_block;  // the head's views point into it, until the exchange is recorded
   Exchange x(worker_, pin, *listener, responder, arena, stream_->peer().ip, began);
   responder.attach(x);
 
@@ -92,7 +93,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
     co_await refuse_request(x, head.error());
     co_return Then::linger;
   }
-  BlockRef head_block = input_.block();  // the head's views point into it
+  head_block = input_.block();
   input_.remove_prefix(reader.consumed());
   if (input_.empty()) input_ = Slice{};
   x.set_upgrade(reader.upgrade());

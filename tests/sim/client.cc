@@ -246,6 +246,7 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
     connection_lost(r);
     co_return false;
   }
+  in_->stop_after(SIZE_MAX);
   check.body(body, trailers, whole, in_->end());
   co_return whole;
 }

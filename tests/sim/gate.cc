@@ -1,10 +1,10 @@
 #include "sim/gate.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "config/loader.h"
 #include "sim/planted.h"
+#include "sim/wire.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -63,15 +63,6 @@ std::shared_ptr<const config::Spec> parse(const std::string& text) {
   return std::make_shared<const config::Spec>(std::move(*loaded.spec));
 }
 
-std::uint64_t id_in(std::string_view path) {
-  auto at = path.find("/r");
-  while (at != std::string_view::npos && at + 2 < path.size() && (path[at + 2] < '0' || path[at + 2] > '9'))
-    at = path.find("/r", at + 1);
-  std::uint64_t id = 0;
-  if (at != std::string_view::npos) std::from_chars(path.data() + at + 2, path.data() + path.size(), id);
-  return id;
-}
-
 }  // namespace
 
 std::shared_ptr<const config::Spec> spec_of(const Plan& plan, std::uint64_t generation,
@@ -85,7 +76,7 @@ std::shared_ptr<const config::Spec> spec_of(const Plan& plan, std::uint64_t gene
 void Gate::Sink::record(const gateway::RequestRecord& r) noexcept {
   if (r.total < Duration(0) || r.own < Duration(0) || r.upstream < Duration(0))
     ledger.violate(fmt::format("a record of {} with a negative time", r.path));
-  Entry* e = ledger.find(id_in(r.path));
+  Entry* e = ledger.find(request_id_in(r.path));
   if (!e) return;
   ++e->records;
   e->recorded_status = r.status;

@@ -3,6 +3,7 @@
 namespace gatehouse::sim {
 
 MalformedRequest malformed_request(std::uint32_t variant, std::string_view path) {
+  path = path.substr(0, path.find('?'));
   std::string line = "POST " + std::string(path) + " HTTP/1.1\r\n";
   std::string host = "Host: sim.example\r\n";
   switch (variant) {

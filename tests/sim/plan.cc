@@ -101,6 +101,10 @@ void Draw::misbehave(RequestPlan& r) {
     case 0:
     case 1:
       r.misbehaviour = Misbehaviour::malformed;
+      r.method = "POST";
+      r.route = Route::service;
+      r.body = {};
+      r.expect_continue = false;
       r.variant = below(kMalformedRequests);
       break;
     case 2:

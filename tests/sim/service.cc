@@ -1,7 +1,6 @@
 #include "sim/service.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "sim/malformed.h"
 #include "sim/payload.h"
@@ -10,15 +9,6 @@ namespace gatehouse::sim {
 namespace {
 
 constexpr Duration kPatience = 120s;
-
-// `/alpha/r17/x` -> 17; 0 if it is no such path.
-std::uint64_t id_in(std::string_view target) {
-  auto at = target.find("/r");
-  std::uint64_t id = 0;
-  if (at != std::string_view::npos)
-    std::from_chars(target.data() + at + 2, target.data() + target.size(), id);
-  return id;
-}
 
 bool has_no_body(std::string_view method, std::uint16_t status) {
   return method == "HEAD" || status == 204 || status == 304;
@@ -69,7 +59,7 @@ net::Task<void> Services::serve(net::StreamPtr stream, std::string service) {
 // Looks at what came, before anything else may be wrong with it.
 bool Services::arrive(const WireHead& head, const std::string& service, Arrived& a) {
   a.method = head.line.substr(0, head.line.find(' '));
-  a.id = id_in(head.line);
+  a.id = request_id_in(head.line);
   a.entry = ledger_.find(a.id);
   if (!a.entry) {
     ledger_.violate(fmt::format("{}: a request that nobody sent: {}", service, head.line));

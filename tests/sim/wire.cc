@@ -163,4 +163,11 @@ std::string wire_body(std::uint64_t id, const BodyPlan& plan, bool broken) {
   return out + "\r\n";
 }
 
+std::uint64_t request_id_in(std::string_view path) noexcept {
+  std::uint64_t id = 0;
+  for (auto at = path.find("/r"); at != std::string_view::npos && id == 0; at = path.find("/r", at + 1))
+    std::from_chars(path.data() + at + 2, path.data() + path.size(), id);
+  return id;
+}
+
 }  // namespace gatehouse::sim

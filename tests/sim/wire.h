@@ -79,6 +79,8 @@ net::Task<bool> send_text(net::Stream& stream, std::string text, Duration patien
 
 // The body of `id` as `plan` frames it; `broken` puts a chunk into its middle that is none.
 std::string wire_body(std::uint64_t id, const BodyPlan& plan, bool broken = false);
+// `/role/r17/x` -> 17; 0 if it is no such path.
+std::uint64_t request_id_in(std::string_view path) noexcept;
 inline constexpr std::string_view kTrailer = "x-sim-trailer";
 
 }  // namespace gatehouse::sim
