@@ -172,7 +172,18 @@ inline char* put_text(std::string_view text, char* out) noexcept {
     store(out + n - 4, last);
     return out + n;
   }
-  return json_escape(text, out);
+  if (n == 0) return out;
+  // One to three bytes: the first, the middle and the last are all of them.
+  std::uint64_t word = 0x2020202020202020;
+  std::memcpy(&word, p, 1);
+  std::memcpy(reinterpret_cast<char*>(&word) + 1, p + n / 2, 1);
+  std::memcpy(reinterpret_cast<char*>(&word) + 2, p + n - 1, 1);
+  if (unfit(word)) [[unlikely]]
+    return json_escape(text, out);
+  out[0] = p[0];
+  out[n / 2] = p[n / 2];
+  out[n - 1] = p[n - 1];
+  return out + n;
 }
 
 inline char* put_value(std::string_view text, char* out) noexcept {

@@ -1,6 +1,7 @@
 #include "gateway/h1_responder.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "gateway/worker.h"
 #include "net/join.h"
@@ -33,9 +34,8 @@ Error client_error(const Error& e) noexcept {
 
 net::Task<Result<upstream::Piece>> H1RequestBody::pull_later() {
   if (std::exchange(expects_continue_, false) && inner_.received() == 0) {
-    net::SliceList out;
-    out.add(Slice::unowned(kContinue));
-    if (auto sent = co_await stream_.send(std::move(out), 10s); !sent) co_return std::unexpected(client_error(sent.error()));
+    auto sent = co_await stream_.send(Slice::unowned(kContinue), 10s);
+    if (!sent) co_return std::unexpected(client_error(sent.error()));
   }
   co_return co_await inner_.pull_later();
 }
@@ -84,6 +84,20 @@ http::H1Out H1Responder::frame(const Reply& reply) noexcept {
   return how;
 }
 
+// What is there of a small body goes behind its head, so that both leave in one write.
+Result<std::size_t> H1Responder::append_ready(upstream::BodySource& body, std::uint64_t length, char* out) {
+  std::size_t n = 0;
+  Result<upstream::Piece> piece{upstream::Piece{}};
+  while (n < length && body.try_pull(piece)) {
+    if (!piece) return std::unexpected(piece.error());
+    if (piece->data.empty()) break;
+    std::memcpy(out + n, piece->data.data(), piece->data.size());
+    n += piece->data.size();
+  }
+  progress_.body_bytes += n;
+  return n;
+}
+
 net::Task<Result<void>> H1Responder::send(Reply& reply) {
   Exchange& x = *exchange_;
   net::Loop& loop = stream_.loop();
@@ -91,24 +105,28 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
   BlockRef block = loop.blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(*reply.head)));
   char* out = block->data();
   std::size_t n = http::write_response_head(*reply.head, how, x.worker().date(), {out, block->capacity()});
-  Slice head(std::move(block), out, n);
-
   x.record().status = reply.head->status;
   x.mark_first_byte();
   Result<void> sent;
-  if (reply.body && how.framing.kind != Kind::none) {
+  std::uint64_t left = how.framing.length;
+  if (left && left <= block->capacity() - n) {
+    auto ready = append_ready(*reply.body, left, out + n);
+    if (!ready) co_return std::unexpected(ready.error());
+    n += *ready;
+    left -= *ready;
+  }
+  Slice head(std::move(block), out, n);
+  if (left || how.framing.kind == Kind::chunked || how.framing.kind == Kind::until_close) {
     bool events = http::is_event_stream(*reply.head);
     upstream::SendPatience patience{.idle = listener_.timeouts.write_idle,
                                     .min_rate = events ? 0 : listener_.timeouts.min_rate};
     sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing, patience, progress_);
-    x.record().bytes_out = progress_.body_bytes;
   } else {
     progress_.began = true;
-    net::SliceList list;
-    list.add(std::move(head));
-    sent = co_await stream_.send(std::move(list), listener_.timeouts.write_idle);
+    sent = co_await stream_.send(std::move(head), listener_.timeouts.write_idle);
     progress_.complete = sent.has_value();
   }
+  x.record().bytes_out = progress_.body_bytes;
   if (sent) co_return sent;
   // Without a length or chunks only a reset tells the client that the end is not the end.
   if (progress_.began && how.framing.kind == Kind::until_close) stream_.reset_on_close();
@@ -121,9 +139,7 @@ net::Task<Result<void>> H1Responder::interim(const http::ResponseHead& head) {
   BlockRef block = stream_.loop().blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(head)));
   char* out = block->data();
   std::size_t n = http::write_interim_head(head, {out, block->capacity()});
-  net::SliceList list;
-  list.add(Slice(std::move(block), out, n));
-  auto sent = co_await stream_.send(std::move(list), listener_.timeouts.write_idle);
+  auto sent = co_await stream_.send(Slice(std::move(block), out, n), listener_.timeouts.write_idle);
   if (!sent) co_return std::unexpected(client_error(sent.error()));
   co_return {};
 }

@@ -54,6 +54,7 @@ class H1Responder final : public Responder {
 
  private:
   http::H1Out frame(const Reply& reply) noexcept;
+  Result<std::size_t> append_ready(upstream::BodySource& body, std::uint64_t length, char* out);
   bool may_keep(const http::Framing& framing) const noexcept;
 
   net::Stream& stream_;

@@ -48,6 +48,7 @@ bool is_normal(std::string_view raw, bool merge_slashes) noexcept {
 }
 
 constexpr std::string_view kSlash = "%2F";
+constexpr std::string_view kSmallSlash = "%2f";
 
 // "." or "..", perhaps with parameters behind it: 1 or 2, else 0. `exact` tells whether there are none.
 int dots(std::string_view s, bool& exact) noexcept {
@@ -103,8 +104,12 @@ class Normaliser {
     const auto value = static_cast<unsigned char>(hex_value(rest[1]) << 4 | hex_value(rest[2]));
     if (value < 0x20 || value == 0x7f) return "encoded control character in the path";
     if (value == '\\') return "encoded backslash in the path";
-    if (value == '/') encoded_slash_ = true;
-    if (is(static_cast<char>(value), kUnreserved)) {
+    if (value == '/') {  // opaque: as it came
+      encoded_slash_ = true;
+      put('%');
+      put(rest[1]);
+      put(rest[2]);
+    } else if (is(static_cast<char>(value), kUnreserved)) {
       put(static_cast<char>(value));
     } else {
       put_escaped(value);
@@ -140,7 +145,7 @@ class Normaliser {
   static bool dots_beside_slash(std::string_view segment) noexcept {
     bool exact = false;
     for (;;) {
-      const std::size_t at = segment.find(kSlash);
+      const std::size_t at = std::min(segment.find(kSlash), segment.find(kSmallSlash));
       if (dots(segment.substr(0, at), exact)) return true;
       if (at == segment.npos) return false;
       segment.remove_prefix(at + kSlash.size());

@@ -16,7 +16,7 @@ struct PathOptions {
 struct NormalPath {
   std::string_view path;  // what is matched and what is sent; a view of the input when nothing had to change
   bool encoded_slash =
-      false;  // holds %2F (upper-cased), opaque; allowed only where the chosen service says so
+      false;  // holds %2F or %2f, opaque and as it came; allowed only where the chosen service says so
 };
 
 // `raw`: the path of a target, without query. Dot segments are resolved, runs of '/' merged (if asked),

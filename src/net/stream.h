@@ -113,7 +113,8 @@ class Stream {
   // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`;
   // io_reset, with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the
   // stream good for closing only.
-  [[nodiscard]] SendAwaitable send(SliceList data, Duration progress_limit, Time deadline = kNever) noexcept;
+  [[nodiscard]] SendAwaitable send(SliceList&& data, Duration progress_limit, Time deadline = kNever) noexcept;
+  [[nodiscard]] SendAwaitable send(Slice data, Duration progress_limit) noexcept;
 
   // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this
   // state is of no use. Costs no system call.
@@ -185,11 +186,15 @@ class Stream::RecvAwaitable {
 
 class Stream::SendAwaitable {
  public:
-  SendAwaitable(Stream& stream, SliceList data, Duration limit, Time deadline) noexcept
+  SendAwaitable(Stream& stream, SliceList&& data, Duration limit, Time deadline) noexcept
       : stream_(stream), timer_(&expired, this) {
     op_.data = std::move(data);
     op_.progress_limit = limit;
     op_.deadline = deadline;
+  }
+  SendAwaitable(Stream& stream, Slice data, Duration limit) noexcept : stream_(stream), timer_(&expired, this) {
+    op_.data.add(std::move(data));
+    op_.progress_limit = limit;
   }
   SendAwaitable(const SendAwaitable&) = delete;
   ~SendAwaitable() {
@@ -221,8 +226,11 @@ class Stream::SendAwaitable {
 inline Stream::RecvAwaitable Stream::recv(std::size_t size_hint, Time deadline) noexcept {
   return {*this, size_hint, deadline};
 }
-inline Stream::SendAwaitable Stream::send(SliceList data, Duration progress_limit, Time deadline) noexcept {
+inline Stream::SendAwaitable Stream::send(SliceList&& data, Duration progress_limit, Time deadline) noexcept {
   return {*this, std::move(data), progress_limit, deadline};
+}
+inline Stream::SendAwaitable Stream::send(Slice data, Duration progress_limit) noexcept {
+  return {*this, std::move(data), progress_limit};
 }
 
 }  // namespace gatehouse::net

@@ -52,17 +52,10 @@ void H1Exchange::begin_head() noexcept {
   head_deadline_ = after(client_.loop().now(), call_.policy.timeout);
 }
 
-net::Task<Result<http::ResponseHead*>> H1Exchange::run(Time deadline) {
-  http::Framing framing;
-  Slice head = write_head(framing);
-  if (call_.body) {
-    pump_ = pump(std::move(head), framing);
-    co_return co_await read_head_while_pumping(deadline);
-  }
-  net::SliceList out;
-  out.add(std::move(head));
+net::Task<Result<http::ResponseHead*>> H1Exchange::run_without_body(Time deadline) {
+  http::Framing none;
   progress_.began = true;
-  auto sent = co_await stream_.send(std::move(out), call_.policy.timeout);
+  auto sent = co_await stream_.send(write_head(none), call_.policy.timeout);
   if (!sent) {
     progress_.began = sent.error().retry != Retry::safe;
     co_return std::unexpected(send_error(sent.error()));
@@ -71,7 +64,15 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::run(Time deadline) {
   begin_head();
   deadline_is_of_call_ = deadline < head_deadline_;
   head_deadline_ = std::min(deadline, head_deadline_);
-  co_return co_await read_head();
+  // What `read_head` does; here without a frame of its own, for this is the path of nearly every request.
+  for (;;) {
+    if (auto taken = take(co_await stream_.recv(BlockPool::kMedium, head_deadline_)); !taken)
+      co_return std::unexpected(taken.error());
+    auto heard = hear();
+    if (!heard) co_return std::unexpected(heard.error());
+    if (*heard == Heard::final_head) co_return finish_head();
+    if (*heard == Heard::interim) co_return co_await read_head(*heard);
+  }
 }
 
 net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
@@ -90,10 +91,13 @@ net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
   if (!of_stream) stream_.abort();
 }
 
-net::Task<Result<http::ResponseHead*>> H1Exchange::read_head_while_pumping(Time deadline) {
+net::Task<Result<http::ResponseHead*>> H1Exchange::run_with_body(Time deadline) {
   net::Loop& loop = client_.loop();
+  http::Framing framing;
+  Slice out = write_head(framing);
+  pump_ = pump(std::move(out), framing);
   Time began = loop.now();
-  auto reading = read_head();
+  auto reading = read_head(Heard::more);
   co_await net::either(pump_, reading);
   if (!reading.done()) {
     if (pump_error_ && pump_error_->origin != Origin::upstream) co_return std::unexpected(*pump_error_);
@@ -111,30 +115,50 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::read_head_while_pumping(Time 
   co_return head;
 }
 
-net::Task<Result<http::ResponseHead*>> H1Exchange::read_head() {
-  for (int interim = 0;;) {
-    if (!head_) head_ = new (call_.arena.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead)))
-                    http::ResponseHead(call_.arena);
-    auto progress = input_.empty() ? http::Progress::more : reader_.feed(input_.view(), call_.head.method, *head_);
-    if (!progress)
-      co_return fail(Errc::upstream_malformed, progress.error().detail, Origin::upstream);
-    if (*progress == http::Progress::more) {
-      auto bytes = co_await stream_.recv(BlockPool::kMedium, head_deadline_);
-      if (!bytes) co_return std::unexpected(head_error(bytes.error()));
-      if (bytes->empty()) co_return std::unexpected(head_error({.code = Errc::io_closed}));
-      input_ = net::joined(client_.loop().blocks(), std::move(input_), *bytes);
-      continue;
+net::Task<Result<http::ResponseHead*>> H1Exchange::read_head(Heard heard) {
+  while (heard != Heard::final_head) {
+    if (heard == Heard::interim) {
+      if (head_->status != 100 && call_.interim) {  // 100 is ours to send
+        if (auto sent = co_await call_.interim->interim(*head_); !sent) co_return std::unexpected(sent.error());
+      }
+      forget_interim();
+    } else if (auto taken = take(co_await stream_.recv(BlockPool::kMedium, head_deadline_)); !taken) {
+      co_return std::unexpected(taken.error());
     }
-    if (head_->status >= 200) co_return finish_head();
-    if (head_->status == 101 || ++interim > kMaxInterim)
-      co_return fail(Errc::upstream_malformed, "an interim response that nobody asked for", Origin::upstream);
-    if (head_->status != 100 && call_.interim) {  // 100 is ours to send
-      if (auto sent = co_await call_.interim->interim(*head_); !sent) co_return std::unexpected(sent.error());
-    }
-    input_.remove_prefix(reader_.consumed());
-    reader_.reset();
-    head_ = nullptr;
+    auto next = hear();
+    if (!next) co_return std::unexpected(next.error());
+    heard = *next;
   }
+  co_return finish_head();
+}
+
+Result<void> H1Exchange::take(Result<Slice> bytes) {
+  if (!bytes) return std::unexpected(head_error(bytes.error()));
+  if (bytes->empty()) return std::unexpected(head_error({.code = Errc::io_closed}));
+  input_ = input_.empty() ? std::move(*bytes) : net::joined(client_.loop().blocks(), std::move(input_), *bytes);
+  return {};
+}
+
+// Reads on in what has come.
+Result<H1Exchange::Heard> H1Exchange::hear() {
+  if (!head_) {
+    head_ = new (call_.arena.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead)))
+        http::ResponseHead(call_.arena);
+  }
+  if (input_.empty()) return Heard::more;
+  auto progress = reader_.feed(input_.view(), call_.head.method, *head_);
+  if (!progress) return fail(Errc::upstream_malformed, progress.error().detail, Origin::upstream);
+  if (*progress == http::Progress::more) return Heard::more;
+  if (head_->status >= 200) return Heard::final_head;
+  if (head_->status == 101 || ++interims_ > kMaxInterim)
+    return fail(Errc::upstream_malformed, "an interim response that nobody asked for", Origin::upstream);
+  return Heard::interim;
+}
+
+void H1Exchange::forget_interim() noexcept {
+  input_.remove_prefix(reader_.consumed());
+  reader_.reset();
+  head_ = nullptr;
 }
 
 Result<http::ResponseHead*> H1Exchange::finish_head() {

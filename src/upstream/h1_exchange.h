@@ -20,7 +20,9 @@ class H1Exchange final : public BodySource {
   ~H1Exchange() override;
 
   // Sends the request and reads the final head. `deadline`: of all tries together. Once only.
-  net::Task<Result<http::ResponseHead*>> run(Time deadline);
+  net::Task<Result<http::ResponseHead*>> run(Time deadline) {
+    return call_.body ? run_with_body(deadline) : run_without_body(deadline);
+  }
 
   bool sent_anything() const noexcept { return progress_.began; }
 
@@ -32,8 +34,13 @@ class H1Exchange final : public BodySource {
   using Head = Result<http::ResponseHead*>;
   Slice write_head(http::Framing& framing) const;
   net::Task<void> pump(Slice head, http::Framing framing);
-  net::Task<Head> read_head();
-  net::Task<Head> read_head_while_pumping(Time deadline);
+  net::Task<Head> run_without_body(Time deadline);
+  net::Task<Head> run_with_body(Time deadline);
+  enum class Heard : std::uint8_t { more, interim, final_head };
+  net::Task<Head> read_head(Heard heard);
+  Result<Heard> hear();
+  Result<void> take(Result<Slice> bytes);
+  void forget_interim() noexcept;
   void begin_head() noexcept;
   Error head_error(const Error& e) const noexcept;
   Error send_error(const Error& e) const noexcept;
@@ -51,6 +58,7 @@ class H1Exchange final : public BodySource {
   std::optional<H1Body> body_;
   SendProgress progress_;
   Time head_deadline_ = kNever;
+  int interims_ = 0;
   bool deadline_is_of_call_ = false;
   std::optional<Error> pump_error_;
   bool response_reusable_ = false;
