@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Measures Gatehouse beside nginx and HAProxy on this machine, in interleaved rounds, and writes bench/results/.
+   scripts/bench [--quick] [--rounds N] [--only ROW,...] [--envoy] [--out FILE]
+A figure holds if the median of the rounds does; all rounds are printed."""
+import argparse
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from proxies import SHARED, Field, free_port
+from traffic import BROWSER_HEADERS
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROWS = "cost64 cost256 instructions browser download upload latency routes idle start syscalls allocations".split()
+
+
+def tool(name):
+    path = os.path.join(SHARED, name)
+    return path if os.path.exists(path) else None
+
+
+def run(command, **options):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
+
+
+def lua_of(folder, name, method="GET", headers=b"", body=0, path=None):
+    """A wrk script; `path`: Lua that gives the path of each request."""
+    lines = [f'wrk.method = "{method}"']
+    for line in headers.split(b"\r\n"):
+        if b": " in line:
+            key, value = line.decode().split(": ", 1)
+            lines.append(f"wrk.headers[{json.dumps(key)}] = {json.dumps(value)}")
+    if body:
+        lines.append(f'wrk.body = string.rep("u", {body})')
+    if path:
+        lines.append(f'function request() return wrk.format(nil, {path}) end')
+    file = os.path.join(folder, name)
+    with open(file, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    return file
+
+
+def load(proxy, seconds, connections=64, path="/", lua=None):
+    """wrk against it. Returns CPU microseconds per request and requests per second."""
+    user0, system0 = proxy.cpu()
+    out = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *(["-s", lua] if lua else []), f"http://127.0.0.1:{proxy.port}{path}"]).stdout
+    user1, system1 = proxy.cpu()
+    requests = re.search(r"(\d+) requests in", out)
+    if not requests or int(requests.group(1)) == 0 or "Non-2xx" in out or "Socket errors" in out:
+        raise SystemExit(f"{proxy.name} failed: {out}")
+    n = int(requests.group(1))
+    return dict(cost=(user1 + system1 - user0 - system0) / n, user=(user1 - user0) / n, rps=float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)))
+
+
+class Report:
+    def __init__(self):
+        self.lines, self.table = [], []
+
+    def say(self, text):
+        print(text, flush=True)
+        self.lines.append(text)
+
+    def row(self, what, figure, most, good):
+        self.table.append((what, figure, most, "yes" if good else "**no**"))
+        print(f"{'ok    ' if good else 'MISSED'} {what}: {figure} (at most {most})", flush=True)
+
+    def rounds(self, title, rounds, unit="us", show="cost"):
+        """`rounds`: by proxy, a list of figures. Prints them all; returns the medians."""
+        self.say(f"\n### {title}\n\n| | median {unit} | rounds |\n|---|---|---|")
+        medians = {}
+        for name, values in rounds.items():
+            medians[name] = statistics.median(v[show] for v in values)
+            more = f" (user {statistics.median(v['user'] for v in values):.2f})" if "user" in values[0] else ""
+            self.say(f"| {name} | {medians[name]:.2f}{more} | {' '.join(f'{v[show]:.2f}' for v in values)} |")
+        return medians
+
+
+def own(medians, peer="nginx"):
+    """Gatehouse's own cost as a share of the peer's: what lies above the floor."""
+    return (medians["gatehouse"] - medians["floor"]) / (medians[peer] - medians["floor"])
+
+
+def cost(report, options, connections):
+    path = tool("proxycost.py")
+    if not path:
+        report.say(f"\ncost{connections}: skipped, no ../shared/tools/proxycost.py")
+        return
+    rounds = {}
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        config = os.path.join(folder, "g.yaml")
+        with open(config, "w") as f:
+            f.write(f"workers: 1\nstate: {folder}/state\nlog: /dev/null\nadmin: off\nlisten: {{public: {{port: {port}, bind: 127.0.0.1}}}}\n"
+                    'services: {u: {url: "http://127.0.0.1:19001", path: /*}}\n')
+        for _ in range(options.rounds):
+            out = run([path, "--gatehouse", options.binary, config, port, "--rounds", 1, "--conns", connections, "--secs", options.seconds, "--json"])
+            if out.returncode != 0:
+                raise SystemExit(out.stderr)
+            for name, figures in json.loads(out.stdout).items():
+                rounds.setdefault(name, []).append(figures)
+    medians = report.rounds(f"CPU per proxied request, {connections} connections", rounds)
+    report.row(f"own cost, {connections} connections, of nginx's", f"{own(medians):.2f}", "0.50", own(medians) <= 0.50)
+    if connections == 64:
+        for peer in ("nginx", "haproxy"):
+            ratio = medians["gatehouse"] / medians[peer]
+            report.row(f"CPU in all, 64 connections, of {peer}'s", f"{ratio:.2f}", "1.00", ratio < 1)
+
+
+def instructions(report, options):
+    path = tool("instructions.py")
+    if not path:
+        report.say("\ninstructions: skipped, no ../shared/tools/instructions.py")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        config = os.path.join(folder, "g.yaml")
+        with open(config, "w") as f:
+            f.write(f"workers: 1\nstate: {folder}/state\nlog: /dev/null\nadmin: off\nlisten: {{public: {{port: {port}, bind: 127.0.0.1}}}}\n"
+                    'services: {u: {url: "http://127.0.0.1:19001", path: /*}}\n')
+        out = run(["python3", path, "--gatehouse", options.binary, config, port, "--json"])
+        if out.returncode != 0:
+            raise SystemExit(out.stderr or out.stdout)
+    result = json.loads(out.stdout)
+    report.say(f"\n### Instructions per request (callgrind)\n\nnginx {result['nginx']:.0f}, gatehouse {result['gatehouse']:.0f}")
+    ratio = result["gatehouse"] / result["nginx"]
+    report.row("user-space instructions per request, of nginx's", f"{ratio:.2f}", "0.60", ratio <= 0.60)
+
+
+def compare(report, options, title, proxies, **how):
+    for p in proxies:
+        load(p, 1, **how)
+    rounds = {p.name: [] for p in proxies}
+    for _ in range(options.rounds):
+        for p in proxies:
+            rounds[p.name].append(load(p, options.seconds, **how))
+    return report.rounds(title, rounds)
+
+
+def browser(report, options, field):
+    proxies = [p for p in (field.floor(), field.nginx(), field.haproxy(), field.gatehouse()[0]) if p]
+    if options.envoy:
+        proxies.append(field.envoy(options.envoy))
+    lua = lua_of(field.folder, "browser.lua", headers=BROWSER_HEADERS)
+    medians = compare(report, options, "A browser's request (1.5 KB of headers), 10 KB answer", proxies, path="/10k", lua=lua)
+    if "floor" in medians:
+        report.row("own cost, browser's request and 10 KB, of nginx's", f"{own(medians):.2f}", "0.60", own(medians) <= 0.60)
+
+
+def bodies(report, options, field, what):
+    proxies = [field.nginx(), field.haproxy(), field.gatehouse()[0]]
+    how = dict(connections=8)
+    if what == "download":
+        how |= dict(path="/1m")
+    else:
+        how |= dict(path="/upload", lua=lua_of(field.folder, "upload.lua", method="POST", body=1 << 20))
+    medians = compare(report, options, f"1 MB {what}s, CPU per MB", proxies, **how)
+    ratio = medians["gatehouse"] / medians["nginx"]
+    report.row(f"1 MB {what}s, CPU per byte, of nginx's", f"{ratio:.2f}", "1.00", ratio <= 1)
+
+
+def latency(report, options, field):
+    nginx, gatehouse = field.nginx(), field.gatehouse()[0]
+    sustained = statistics.median(load(nginx, options.seconds)["rps"] for _ in range(3))
+    rate = 0.8 * sustained
+    clients = 64
+    report.say(f"\nnginx sustains {sustained:.0f} requests/s; the load is {rate:.0f}/s, open loop, {clients} connections")
+
+    def percentile(proxy):
+        log = os.path.join(field.folder, "h2load.log")
+        out = run(["h2load", "--h1", "-t1", "-c", clients, "-D", options.seconds, "--warm-up-time", 1, "--rps", f"{rate / clients:.1f}", "--log-file", log,
+                   f"http://127.0.0.1:{proxy.port}/"])
+        with open(log) as f:
+            times = sorted(int(line.split("\t")[2]) for line in f if line.split("\t")[1] == "200")
+        os.unlink(log)
+        if not times:
+            raise SystemExit(f"h2load against {proxy.name}: {out.stdout[-500:]} {out.stderr}")
+        return dict(p99=times[int(len(times) * 0.99)], p50=times[len(times) // 2])
+
+    rounds = {p.name: [] for p in (nginx, gatehouse)}
+    for _ in range(options.rounds):
+        for p in (nginx, gatehouse):
+            rounds[p.name].append(percentile(p))
+    report.rounds("Median at 80 % of nginx's load", rounds, show="p50")
+    medians = report.rounds("P99 at 80 % of nginx's load", rounds, show="p99")
+    report.row("P99 at 80 % of nginx's load", f"{medians['gatehouse']:.0f} us", f"nginx's {medians['nginx']:.0f} us", medians["gatehouse"] <= medians["nginx"])
+
+
+def routes(report, options, field):
+    few, many = field.gatehouse("10 routes", routes=10)[0], field.gatehouse("10000 routes", routes=10_000)[0]
+    rounds = {few.name: [], many.name: []}
+    for i in range(options.rounds + 1):
+        for p, n in ((few, 10), (many, 10_000)):
+            lua = lua_of(field.folder, "routes.lua", path=f'"/r" .. math.random(0, {n - 1}) .. "/items/17"')
+            figures = load(p, options.seconds, lua=lua)
+            if i:  # the first warms it up
+                rounds[p.name].append(figures)
+    medians = report.rounds("10 000 routes against 10, each request another route", rounds)
+    ratio = medians[many.name] / medians[few.name]
+    report.row("10 000 routes against 10", f"{ratio:.3f}", "1.05", ratio <= 1.05)
+
+
+def memory(report, options, field, what):
+    proxies = [field.nginx(), field.haproxy(), field.gatehouse()[0]]
+    if what == "start":
+        time.sleep(0.5)
+        report.say("\n### Resident at start\n\n" + ", ".join(f"{p.name} {p.resident() / 1e6:.1f} MB" for p in proxies))
+        own_memory = proxies[-1].resident()
+        report.row("resident at start, one worker", f"{own_memory / 1e6:.1f} MB", "16 MB", own_memory <= 16e6)
+        return
+    path = tool("idle.py")
+    if not path:
+        report.say("\nidle: skipped, no ../shared/tools/idle.py")
+        return
+    report.say("\n### Idle keep-alive connections\n")
+    figures = {}
+    for p in proxies:
+        out = run(["python3", path, p.process.pid, p.port, 1000 if options.quick else 4000]).stdout.strip()
+        report.say(f"- {p.name}: {out}")
+        figures[p.name] = int(re.search(r"(-?\d+) bytes each", out).group(1))
+    report.row("idle keep-alive connection", f"{figures['gatehouse']} bytes", "1024 bytes", figures["gatehouse"] <= 1024)
+
+
+def syscalls(report, options, field):
+    gatehouse = field.gatehouse()[0]
+    load(gatehouse, 1)
+    trace = subprocess.Popen(["strace", "-c", "-f", "-q", "-p", str(gatehouse.process.pid), "-o", f"{field.folder}/strace"], stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    n = 20_000
+    out = run(["h2load", "--h1", "-n", n, "-c", 64, "-t", 1, f"http://127.0.0.1:{gatehouse.port}/"]).stdout
+    trace.terminate()
+    if trace.wait(20) not in (0, -15, 143) or f"{n} succeeded" not in out:
+        raise SystemExit(f"strace: {trace.stderr.read()} {out[-300:]}")
+    with open(f"{field.folder}/strace") as f:
+        text = f.read()
+    calls = {m.group(2): int(m.group(1)) / n for m in re.finditer(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", text, re.M) if m.group(2) != "total"}
+    shown = ", ".join(f"{name} {c:.3f}" for name, c in sorted(calls.items(), key=lambda x: -x[1]) if c >= 0.001)
+    report.say(f"\n### System calls per proxied keep-alive request (strace -c)\n\n{shown}")
+    sockets = sum(c for name, c in calls.items() if name in ("recvfrom", "recvmsg", "read", "readv", "sendto", "sendmsg", "write", "writev", "epoll_ctl"))
+    waits = sum(c for name, c in calls.items() if name.startswith("epoll_") and name != "epoll_ctl")
+    others = sum(calls.values()) - sockets - waits
+    # Connections are opened and closed in it too: 64 clients' and their services'.
+    good = sockets <= 4.05 and others <= 0.05
+    report.row("system calls per request", f"{sockets:.2f} on sockets, {waits:.2f} waits, {others:.3f} others", "4 + waits", good)
+
+
+def allocations(report, options):
+    out = run(["python3", os.path.join(HERE, "gate_allocations.py"), options.binary])
+    report.say("\n### Allocations in steady state\n\n" + out.stdout.strip().replace("\n", "\n\n"))
+    worst = max((int(n) for n in re.findall(r": (\d+) allocations", out.stdout)), default=-1)
+    report.row("allocations in 10 000 requests", str(worst), "0", worst == 0)
+
+
+def workers(report, options, field):
+    cores = os.cpu_count() or 1
+    if cores < 6:
+        report.say(f"\nTwo workers against one: not measured, {cores} cores do not hold two workers beside the service and the load. Workers share "
+                   "the process-wide state of endpoints and services alone (a few relaxed atomic words a request); all else is a worker's own.")
+        return
+    rates = {n: field.gatehouse(f"{n} workers", workers=n)[0] for n in (1, 2)}
+    rounds = {p.name: [load(p, options.seconds, connections=128) for _ in range(options.rounds)] for p in rates.values()}
+    medians = report.rounds("Two workers against one, requests/s", rounds, unit="requests/s", show="rps")
+    ratio = medians["2 workers"] / medians["1 workers"]
+    report.row("two workers against one", f"{ratio:.2f}", "at least 1.80", ratio >= 1.8)
+
+
+def versions():
+    first = lambda command: (run(command).stdout + run(command).stderr).strip().splitlines()[0]  # noqa: E731
+    with open("/proc/cpuinfo") as f:
+        model = re.search(r"model name\s*: (.*)", f.read())
+    return [f"- machine: {model.group(1) if model else '?'}, {os.cpu_count()} cores, Linux {os.uname().release}; load before: {os.getloadavg()[0]:.1f}",
+            f"- {first(['nginx', '-v'])}; {first(['haproxy', '-v'])}; wrk {first(['wrk', '-v']).split()[1]}; {first(['h2load', '--version'])}",
+            f"- {first(['git', 'log', '-1', '--format=commit %h of %cs'])}; python {sys.version.split()[0]}"]
+
+
+def main():
+    ap = argparse.ArgumentParser(prog="scripts/bench")
+    ap.add_argument("--quick", action="store_true", help="two short rounds: to see that it works, not to quote")
+    ap.add_argument("--rounds", type=int)
+    ap.add_argument("--only", default=",".join(ROWS))
+    ap.add_argument("--envoy", help="path of an Envoy program, measured with the browser's request")
+    ap.add_argument("--binary", default="build/release/gatehouse")
+    ap.add_argument("--out")
+    options = ap.parse_args()
+    options.binary = os.path.abspath(options.binary)
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = 1 if options.quick else 3
+    out = options.out or os.path.join(HERE, "results", "local-quick.md" if options.quick else time.strftime("%Y-%m-%d.md"))
+    random.seed(1)
+    report = Report()
+    head = versions()
+    print("\n".join(head), flush=True)
+    for row in ROWS:
+        if row not in options.only.split(","):
+            continue
+        if row in ("cost64", "cost256"):
+            cost(report, options, int(row[4:]))
+        elif row == "instructions":
+            instructions(report, options)
+        elif row == "allocations":
+            allocations(report, options)
+        else:
+            with Field(options.binary) as field:
+                if row in ("download", "upload"):
+                    bodies(report, options, field, row)
+                elif row in ("idle", "start"):
+                    memory(report, options, field, row)
+                else:
+                    {"browser": browser, "latency": latency, "routes": routes, "syscalls": syscalls}[row](report, options, field)
+    with Field(options.binary) as field:
+        workers(report, options, field)
+    table = ["| what | measured | at most | holds |", "|---|---|---|---|"] + ["| " + " | ".join(r) + " |" for r in report.table]
+    print("\n" + "\n".join(table))
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    with open(out, "w") as f:
+        f.write(f"# Measured {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}\n\n" + "\n".join(head)
+                + f"\n\nMedians of {options.rounds} interleaved rounds of {options.seconds} s; one worker each; Gatehouse's JSON log on, the peers' off. "
+                "Own cost is what lies above a forwarder that parses nothing.\n\n" + "\n".join(table) + "\n" + "\n".join(report.lines) + "\n")
+    print(f"\n{os.path.relpath(out)}")
+
+
+main()
