@@ -59,6 +59,7 @@ class Field:
         self.service = free_port()
 
     def __enter__(self):
+        os.chmod(self.folder, 0o755)  # nginx's worker may be another user
         www = os.path.join(self.folder, "www")
         os.mkdir(www)
         for name, size in (("10k", 10 * 1024), ("1m", 1 << 20)):
