@@ -63,11 +63,23 @@ net::Task<void> Client::play() {
   ledger_.trace("r{}: connected", plan_.requests.front().id);
   WireReader in(**stream);
   in_ = &in;
+  stream_ = stream->get();
   in.set_pace(plan_.read_size, plan_.read_delay);
   bool wrote = co_await converse(**stream);
   if (wrote && !gone_) co_await finish(**stream);
   if (reset_) (*stream)->reset_on_close();
   in_ = nullptr;
+  stream_ = nullptr;
+}
+
+void Client::leave(bool reset) {
+  if (done()) return;
+  excuse_rest("its client left");
+  if (stream_ && reset) stream_->reset_on_close();
+  in_ = nullptr;
+  stream_ = nullptr;
+  left_ = true;
+  playing_.cancel();
 }
 
 // True if everything that was planned has been written.

@@ -17,7 +17,9 @@ class Client {
   Client(const Client&) = delete;
 
   void start() { playing_ = play(); }
-  bool done() const noexcept { return playing_.done(); }
+  bool done() const noexcept { return left_ || playing_.done(); }
+  // Goes away wherever it is. Not from its own stack.
+  void leave(bool reset);
   std::string where() const;  // what it waits for, for a failing run
 
  private:
@@ -42,7 +44,9 @@ class Client {
   Ledger& ledger_;
   const ConnectionPlan& plan_;
   net::Signal changed_;
-  WireReader* in_ = nullptr;  // while connected
+  WireReader* in_ = nullptr;       // while connected
+  net::Stream* stream_ = nullptr;  // likewise
+  bool left_ = false;
   std::size_t answered_ = 0;  // requests of the plan whose answers have ended
   bool continued_ = false;    // 100 Continue came for the current one
   bool heard_ = false;        // a head came for the current one

@@ -15,8 +15,9 @@ constexpr std::size_t kMaxSteps = 3'000'000;  // a loop that never rests
 
 class Run {
  public:
-  Run(const Plan& plan, Bug bug, bool verbose)
+  Run(const Plan& plan, Bug bug, bool verbose, Leave leave = {})
       : plan_(plan),
+        leave_(leave),
         planted_(bug),
         world_(plan.seed * 31 + 7, plan.faults),
         ledger_(world_.clock(), plan, verbose),
@@ -38,6 +39,9 @@ class Run {
   void rest();
 
   const Plan& plan_;
+  Leave leave_;
+  std::uint64_t load_began_ = 0;
+  std::uint64_t load_steps_ = 0;
   Planted planted_;
   net::MemoryWorld world_;
   Ledger ledger_;
@@ -73,10 +77,15 @@ void Run::load() {
     clients_.back()->start();
   }
   control_ = control();
+  load_began_ = world_.steps();
   auto idle = [&] {
+    if (world_.steps() - load_began_ == leave_.leave_after)
+      for (auto& c : clients_) c->leave(leave_.reset);
     return std::ranges::all_of(clients_, [](const auto& c) { return c->done(); }) && control_.done();
   };
-  if (until(idle, 20min)) return;
+  bool ended = until(idle, 20min);
+  load_steps_ = world_.steps() - load_began_;
+  if (ended) return;
   if (!control_.done()) ledger_.violate("a reload does not end");
   for (const auto& c : clients_)
     if (!c->done()) ledger_.violate("does not end: " + c->where());
@@ -114,6 +123,7 @@ Outcome Run::play() {
   if (world_.steps() > kMaxSteps) ledger_.violate("the loops do not come to rest");
   out.violations = ledger_.violations();
   out.steps = world_.steps();
+  out.load_steps = load_steps_;
   out.trace = world_.trace();
   out.simulated = world_.clock().now() - start;
   clients_.clear();
@@ -124,5 +134,7 @@ Outcome Run::play() {
 }  // namespace
 
 Outcome run(const Plan& plan, Bug bug, bool verbose) { return Run(plan, bug, verbose).play(); }
+
+Outcome run(const Plan& plan, const Leave& leave) { return Run(plan, Bug::none, false, leave).play(); }
 
 }  // namespace gatehouse::sim

@@ -12,14 +12,23 @@ namespace gatehouse::sim {
 
 struct Outcome {
   std::vector<std::string> violations;
-  std::size_t requests = 0;  // that were sent
-  std::size_t answers = 0;   // that came whole
-  std::uint64_t steps = 0;   // of the scheduler
-  std::uint64_t trace = 0;   // equal for equal runs
+  std::size_t requests = 0;      // that were sent
+  std::size_t answers = 0;       // that came whole
+  std::uint64_t steps = 0;       // of the scheduler
+  std::uint64_t load_steps = 0;  // of these, while clients had something under way
+  std::uint64_t trace = 0;       // equal for equal runs
   Duration simulated{};
 };
 
 Outcome run(const Plan& plan, Bug bug = Bug::none, bool verbose = false);
+
+// All clients leave at a moment of their own, wherever they are: for tests of cancellation.
+struct Leave {
+  std::uint64_t leave_after = UINT64_MAX;  // steps of the load
+  bool reset = false;
+};
+Outcome run(const Plan& plan, const Leave& leave);
+
 inline Outcome run(std::uint64_t seed, Bug bug = Bug::none, bool verbose = false) {
   return run(Plan::draw(seed), bug, verbose);
 }
