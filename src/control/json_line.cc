@@ -1,9 +1,11 @@
 #include "control/json_line.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "base/json_escape.h"
 
@@ -81,6 +83,16 @@ constexpr auto kPairs = [] {
   return pairs;
 }();
 
+// 000 to 999, each in four bytes, so that one move takes it.
+using Triple = std::array<char, 4>;
+constexpr auto kTriples = [] {
+  std::array<Triple, 1000> triples{};
+  for (std::size_t i = 0; i < 1000; ++i)
+    triples[i] = {static_cast<char>('0' + i / 100), static_cast<char>('0' + i / 10 % 10),
+                  static_cast<char>('0' + i % 10), 0};
+  return triples;
+}();
+
 // A byte in decimal.
 struct Octet {
   std::array<char, 3> text{};
@@ -103,14 +115,26 @@ inline char* put_pair(std::uint64_t n, char* out) noexcept {
   std::memcpy(out, kPairs.data() + 2 * n, 2);
   return out + 2;
 }
+// The last `digits` of three; writes a fourth byte that does not count.
+inline char* put_triple(std::uint64_t n, std::size_t digits, char* out) noexcept {
+  std::uint32_t text;
+  std::memcpy(&text, kTriples[n].data(), sizeof text);
+  if constexpr (std::endian::native == std::endian::little)
+    text >>= 8 * (3 - digits);
+  else
+    text <<= 8 * (3 - digits);
+  std::memcpy(out, &text, sizeof text);
+  return out + digits;
+}
 inline char* put_six(std::uint64_t n, char* out) noexcept {  // n < 1 000 000
-  return put_pair(n % 100, put_pair(n / 100 % 100, put_pair(n / 10'000, out)));
+  return put_triple(n % 1000, 3, put_triple(n / 1000, 3, out));
+}
+inline std::size_t digits_of(std::uint64_t n) noexcept {  // n < 1000
+  return n < 10 ? 1 : n < 100 ? 2 : 3;
 }
 inline char* put_number(std::uint64_t n, char* out) noexcept {
-  if (n < 10) {
-    *out = static_cast<char>('0' + n);
-    return out + 1;
-  }
+  if (n < 1000) return put_triple(n, digits_of(n), out);
+  if (n < 1'000'000) return put_triple(n % 1000, 3, put_triple(n / 1000, digits_of(n / 1000), out));
   return std::to_chars(out, out + 20, n).ptr;
 }
 
@@ -128,15 +152,6 @@ inline char* put_seconds(Duration d, char* out) noexcept {
   return put_six(below, out);
 }
 
-// High bits are set if one of the eight bytes does not stand for itself in json_escape, or is not ASCII.
-inline std::uint64_t unfit(std::uint64_t word) noexcept {
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  const std::uint64_t control = word - ones * 0x20;  // borrows come from bytes that are unfit themselves
-  const std::uint64_t quote = (word ^ ones * '"') - ones;
-  const std::uint64_t backslash = (word ^ ones * '\\') - ones;
-  return (word | control | quote | backslash | (word + ones)) & ones * 0x80;
-}
-
 template <class Word>
 inline Word load(const char* p) noexcept {
   Word w;
@@ -149,61 +164,84 @@ inline void store(char* p, Word w) noexcept {
 }
 
 #ifdef __SSE2__
-// The same question of sixteen bytes; as signed numbers, bytes that are not ASCII are below the space too.
-inline int unfit(__m128i v) noexcept {
-  const __m128i bad = _mm_or_si128(
+// Marks bytes that do not stand for themselves in json_escape, or are not ASCII: as signed numbers those are
+// below the space too.
+inline __m128i unfit(__m128i v) noexcept {
+  return _mm_or_si128(
       _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(v, _mm_set1_epi8('"'))),
       _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
-  return _mm_movemask_epi8(bad);
 }
+inline bool any(__m128i bad) noexcept { return _mm_movemask_epi8(bad) != 0; }
 using Wide = __m128i;
+inline bool any_unfit(std::uint64_t a, std::uint64_t b) noexcept {
+  return any(unfit(_mm_set_epi64x(static_cast<long long>(b), static_cast<long long>(a))));
+}
 #else
+// High bits are set if one of the eight bytes does not stand for itself in json_escape, or is not ASCII.
+inline std::uint64_t unfit(std::uint64_t word) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const std::uint64_t control = word - ones * 0x20;  // borrows come from bytes that are unfit themselves
+  const std::uint64_t quote = (word ^ ones * '"') - ones;
+  const std::uint64_t backslash = (word ^ ones * '\\') - ones;
+  return (word | control | quote | backslash | (word + ones)) & ones * 0x80;
+}
+
 using Wide = std::uint64_t;
+inline bool any(std::uint64_t bad) noexcept { return bad != 0; }
+inline bool any_unfit(std::uint64_t a, std::uint64_t b) noexcept { return any(unfit(a) | unfit(b)); }
 #endif
 
-// Most values are short and need no escape: overlapping words are checked and moved.
-inline char* put_text(std::string_view text, char* out) noexcept {
+constexpr std::uint64_t kSpaces = 0x2020202020202020;
+
+[[gnu::noinline]] char* put_escaped(std::string_view text, char* out) noexcept {
+  out = json_escape(text.substr(0, kLongestLogValue), out);
+  *out = '"';
+  return out + 1;
+}
+
+// With the quote that ends it. Most values are short and need no escape: words, which overlap where they
+// must, are checked and moved. A leaf, so that it saves no registers.
+[[gnu::noinline]] char* put_value(std::string_view text, char* out) noexcept {
   const std::size_t n = text.size();
   const char* p = text.data();
+  bool bad = false;
   if (n >= sizeof(Wide)) {
-    std::size_t i = 0;
-    for (; i + sizeof(Wide) < n; i += sizeof(Wide)) {
+    if (n > kLongestLogValue) [[unlikely]]
+      return put_escaped(text, out);
+    const auto last = load<Wide>(p + n - sizeof(Wide));
+    Wide unfit_bytes = unfit(last);
+    for (std::size_t i = 0; i + sizeof(Wide) < n; i += sizeof(Wide)) {
       const auto w = load<Wide>(p + i);
-      if (unfit(w)) [[unlikely]]
-        return json_escape(text, out);
+      unfit_bytes |= unfit(w);
       store(out + i, w);
     }
-    const auto last = load<Wide>(p + n - sizeof(Wide));
     store(out + n - sizeof(Wide), last);
-    return unfit(last) ? json_escape(text, out) : out + n;
-  }
-  if (n >= 8) {
+    bad = any(unfit_bytes);
+  } else if (n >= 8) {
     const auto first = load<std::uint64_t>(p);
     const auto last = load<std::uint64_t>(p + n - 8);
     store(out, first);
     store(out + n - 8, last);
-    return (unfit(first) | unfit(last)) ? json_escape(text, out) : out + n;
-  }
-  if (n >= 4) {
+    bad = any_unfit(first, last);
+  } else if (n >= 4) {
     const auto first = load<std::uint32_t>(p);
     const auto last = load<std::uint32_t>(p + n - 4);
     store(out, first);
     store(out + n - 4, last);
-    return unfit(std::uint64_t{first} << 32 | last) ? json_escape(text, out) : out + n;
+    bad = any_unfit(std::uint64_t{first} << 32 | last, kSpaces);
+  } else if (n != 0) {
+    // One to three bytes: the first, the middle and the last are all of them.
+    auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
+    bad = any_unfit(byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16 | kSpaces << 24, kSpaces);
+    const char first = p[0], middle = p[n / 2], last = p[n - 1];
+    out[0] = first;
+    out[n / 2] = middle;
+    out[n - 1] = last;
   }
-  if (n == 0) return out;
-  // One to three bytes: the first, the middle and the last are all of them.
-  const std::array<char, 8> some = {p[0], p[n / 2], p[n - 1], ' ', ' ', ' ', ' ', ' '};
-  out[0] = some[0];
-  out[n / 2] = some[1];
-  out[n - 1] = some[2];
-  return unfit(load<std::uint64_t>(some.data())) ? json_escape(text, out) : out + n;
-}
-
-inline char* put_value(std::string_view text, char* out) noexcept {
-  out = put_text(text.size() <= kLongestLogValue ? text : text.substr(0, kLongestLogValue), out);
-  *out = '"';
-  return out + 1;
+  if (bad) [[unlikely]]
+    return put_escaped(text, out);
+  out[n] = '"';
+  return out + n + 1;
 }
 
 void format_second(std::int64_t second, SecondText& into) noexcept {
@@ -250,7 +288,7 @@ inline char* put_client(const IpAddress& ip, char* out) noexcept {
   if (ip.is_v4()) [[likely]] {
     for (std::size_t i = 12; i < 16; ++i) {
       const Octet& o = kOctets[ip.bytes[i]];
-      std::memcpy(out, o.text.data(), o.text.size());
+      std::memcpy(out, &o, sizeof o);  // the size is written over
       out += o.size;
       *out++ = '.';
     }
@@ -271,8 +309,17 @@ inline char* put_protocol(http::Version version, char* out) noexcept {
   return out + 1;
 }
 
-inline char* put_field(const gateway::RequestRecord& r, LogField field, SecondText& second,
-                       char* out) noexcept {
+inline char* put_empty(char* out) noexcept {
+  *out = '"';
+  return out + 1;
+}
+
+// With its key. Where `field` is a constant nothing is left of the switch.
+[[gnu::always_inline]] inline char* put_field(const gateway::RequestRecord& r, LogField field,
+                                              SecondText& second, char* out) noexcept {
+  const Key& key = kKeys[static_cast<std::size_t>(field)];
+  std::memcpy(out, key.text.data(), key.text.size());
+  out += key.size;
   switch (field) {
     case LogField::time: return put_time(r.time, second, out);
     case LogField::method: return put_value(r.method, out);
@@ -283,9 +330,10 @@ inline char* put_field(const gateway::RequestRecord& r, LogField field, SecondTe
     case LogField::route: return put_value(r.route, out);
     case LogField::service: return put_value(r.service, out);
     case LogField::endpoint: return put_value(r.endpoint, out);
-    case LogField::version: return put_value(r.service_version, out);
+    case LogField::version:
+      return r.service_version.empty() ? put_empty(out) : put_value(r.service_version, out);
     case LogField::status: return put_number(r.status, out);
-    case LogField::reason: return put_value(r.failed ? errc_info(r.reason).reason : std::string_view{}, out);
+    case LogField::reason: return r.failed ? put_value(errc_info(r.reason).reason, out) : put_empty(out);
     case LogField::total: return put_seconds(r.total, out);
     case LogField::own: return put_seconds(r.own, out);
     case LogField::first_byte: return put_seconds(r.first_byte, out);
@@ -301,11 +349,22 @@ inline char* put_field(const gateway::RequestRecord& r, LogField field, SecondTe
   return out;
 }
 
+// The usual line, unrolled.
+template <std::size_t... Field>
+char* write_default(const gateway::RequestRecord& r, SecondText& second, char* out,
+                    std::index_sequence<Field...>) noexcept {
+  auto put = [&]<std::size_t F> {
+    if constexpr (kFields[F].by_default) out = put_field(r, static_cast<LogField>(F), second, out);
+  };
+  (put.template operator()<Field>(), ...);
+  return out;
+}
+
 }  // namespace
 
 std::span<const LogFieldInfo> log_fields() noexcept { return kFields; }
 
-LineLayout::LineLayout() {
+LineLayout::LineLayout() : default_(true) {
   for (const LogFieldInfo& f : kFields)
     if (f.by_default) add(f.field);
 }
@@ -329,10 +388,10 @@ std::size_t line_bound(const gateway::RequestRecord& r) noexcept {
 char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,
                  char* out) noexcept {
   char* const begin = out;
-  for (LogField field : layout.fields()) {
-    const Key& key = kKeys[static_cast<std::size_t>(field)];
-    std::memcpy(out, key.text.data(), key.text.size());
-    out = put_field(r, field, second, out + key.size);
+  if (layout.is_default()) {
+    out = write_default(r, second, out, std::make_index_sequence<kLogFieldCount>{});
+  } else {
+    for (LogField field : layout.fields()) out = put_field(r, field, second, out);
   }
   *begin = '{';
   std::memcpy(out, "}\n", 2);

@@ -58,6 +58,7 @@ class LineLayout {
   LineLayout();  // the default fields
   // Names that are not in the table are passed over: the loader has refused them. Empty: the default fields.
   explicit LineLayout(std::span<const std::string> names);
+  bool is_default() const noexcept { return default_; }
   std::span<const LogField> fields() const noexcept { return {fields_.data(), size_}; }
 
  private:
@@ -66,6 +67,7 @@ class LineLayout {
   }
   std::array<LogField, kLogFieldCount> fields_{};
   std::size_t size_ = 0;
+  bool default_ = false;
 };
 
 // The current second as text: formatted once a second, not once a line.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "http/characters.h"
 
@@ -28,11 +29,29 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 // ---- what may not come in --------------------------------------------------------------------------------
 
-// A name of letters, digits and '-' only: nothing folds it to another than header_id knows. No branch a
-// character.
+constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::uint64_t kTops = 0x8080808080808080;
+
+// High bits are set if one of eight bytes is no letter, digit or '-'. Below 0x80 no sum carries into the next
+// byte.
+std::uint64_t odd_bytes(const char* p) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  const std::uint64_t low = word & ~kTops;
+  const std::uint64_t lower = low | kOnes * 0x20;
+  const std::uint64_t letter = (lower + kOnes * (0x80 - 'a')) & ~(lower + kOnes * (0x80 - 'z' - 1));
+  const std::uint64_t digit = (low + kOnes * (0x80 - '0')) & ~(low + kOnes * (0x80 - '9' - 1));
+  const std::uint64_t dash = kTops - (low ^ kOnes * '-');
+  return (~(letter | digit | dash) | word) & kTops;
+}
+
+// A name of letters, digits and '-' only: nothing folds it to another than header_id knows.
 bool plain_name(std::string_view name) noexcept {
-  unsigned odd = 0;
-  for (char c : name) odd |= static_cast<unsigned>(!(http::is(c, http::kAlnum) || c == '-'));
+  const char* p = name.data();
+  const std::size_t n = name.size();
+  if (n < 8) return std::ranges::all_of(name, [](char c) { return http::is(c, http::kAlnum) || c == '-'; });
+  std::uint64_t odd = odd_bytes(p + n - 8);
+  for (std::size_t i = 0; i + 8 < n; i += 8) odd |= odd_bytes(p + i);
   return odd == 0;
 }
 
@@ -74,7 +93,7 @@ class RequestFilter {
 bool connection_names_fields(const HeaderTable& headers) noexcept {
   bool names = false;
   for (const Header& h : headers) {
-    if (h.id != HeaderId::connection) continue;
+    if (h.id != HeaderId::connection || http::iequals(h.value, "keep-alive")) continue;
     http::for_each_list_item(h.value, [&](std::string_view item) {
       bool hop_by_hop = (http::header_info(http::header_id(item)).policy & http::kHopByHop) != 0;
       names = names || !(hop_by_hop || http::iequals(item, "close"));

@@ -1,0 +1,160 @@
+// For tests of what takes part in an exchange: one exchange on a worker that is not connected to anything.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/exchange.h"
+#include "gateway/worker.h"
+#include "net/memory_network.h"
+
+namespace gatehouse::gateway::testing {
+
+struct LastRecord final : RecordSink {
+  void record(const RequestRecord& r) noexcept override {
+    status = r.status;
+    failed = r.failed;
+    reason = r.reason;
+  }
+  std::uint16_t status = 0;
+  bool failed = false;
+  Errc reason = Errc::internal;
+};
+
+struct SilentResponder final : Responder {
+  net::Task<Result<void>> send(Reply&) override { co_return Result<void>{}; }
+  net::Task<Result<void>> interim(const http::ResponseHead&) override { co_return Result<void>{}; }
+  bool began() const noexcept override { return false; }
+};
+
+// A worker with the snapshot of `spec`.
+class Bench {
+ public:
+  // Null snapshot() and diagnostics() if it does not compile.
+  Bench(config::Spec spec, Snapshot::FilterKinds filters) {
+    auto compiled = Snapshot::compile(std::make_shared<config::Spec>(std::move(spec)), registry_, filters);
+    if (!compiled) {
+      diagnostics_ = compiled.error();
+      return;
+    }
+    snapshot_ = *compiled;
+    worker_.publish(snapshot_, {});
+    while (!worker_.ready()) loop_.turn(loop_.now());
+  }
+  const Snapshot* snapshot() const { return snapshot_.get(); }
+  const config::Diagnostics& diagnostics() const { return diagnostics_; }
+  Worker& worker() { return worker_; }
+  net::Loop& loop() { return loop_; }
+  const LastRecord& last() const { return sink_; }
+
+ private:
+  net::MemoryWorld world_{1};
+  net::MemoryPoller poller_{world_};
+  net::Loop loop_{world_.clock(), poller_, 7};
+  net::MemoryNetwork network_{world_, loop_, poller_};
+  LastRecord sink_;
+  StateRegistry registry_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  config::Diagnostics diagnostics_;
+  Worker worker_{loop_, network_, sink_, {}};
+};
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+inline Fields fields_of(const http::HeaderTable& headers) {
+  Fields all;
+  for (const http::Header& h : headers) all.emplace_back(h.name, h.value);
+  return all;
+}
+
+// GET `path` on `listener` from `peer`: admitted and routed.
+class OneExchange {
+ public:
+  OneExchange(Bench& bench, std::string_view path, std::string_view peer = "192.0.2.1",
+              std::string_view listener = "public", const Fields& headers = {})
+      : arena_(bench.loop().blocks()),
+        pin_(bench.worker().pin()),
+        x_(bench.worker(), pin_, *bench.snapshot()->listener(listener), responder_, arena_, *parse_ip(peer),
+           bench.loop().now()) {
+    x_.request().path = arena_.copy(path);
+    x_.request().host = "example.com";
+    for (const auto& [name, value] : headers) x_.request().headers.add(arena_.copy(name), arena_.copy(value));
+    EXPECT_TRUE(x_.admit());
+    EXPECT_EQ(x_.choose(), RouteChoice::Kind::found) << path;
+  }
+  Exchange* operator->() { return &x_; }
+  Exchange& operator*() { return x_; }
+
+  // Null: the steps let the request pass. A step that is not done at once would not do here.
+  http::ResponseHead* run_request_steps() {
+    Verdict v = x_.run_request_steps();
+    while (v.is_later()) v = v.take_task().take();
+    if (!v.is_reply()) return nullptr;
+    reply_ = v.take_reply();
+    return reply_.head;
+  }
+  Fields run_response_steps(const Fields& headers) {
+    reply_.head = x_.new_response(200);
+    for (const auto& [name, value] : headers) reply_.head->headers.add(arena_.copy(name), arena_.copy(value));
+    EXPECT_TRUE(x_.run_response_steps(reply_).is_next());
+    return fields_of(reply_.head->headers);
+  }
+  std::string body() { return text_of(reply_); }
+
+  static std::string text_of(Reply& reply) {
+    if (!reply.body) return {};
+    Result<upstream::Piece> piece{upstream::Piece{}};
+    EXPECT_TRUE(reply.body->try_pull(piece));
+    return piece ? std::string(piece->data.view()) : std::string();
+  }
+
+ private:
+  Arena arena_;
+  SilentResponder responder_;
+  SnapshotPin pin_;
+  Exchange x_;
+  Reply reply_;
+};
+
+// A service at 127.0.0.1:9000 with its base route.
+inline config::ServiceSpec service(std::string name) {
+  config::ServiceSpec s;
+  s.name = std::move(name);
+  s.versions.push_back(
+      {.name = "",
+       .urls =
+           {{.text = "http://127.0.0.1:9000", .host = "127.0.0.1", .port = 9000, .unix_path = "", .at = {}}},
+       .at = {}});
+  return s;
+}
+inline config::RouteSpec route(std::string path, std::vector<std::string> services) {
+  config::RouteSpec r;
+  r.name = path;
+  config::PathPattern p;
+  p.text = path + "/*";
+  p.segments.push_back({.kind = config::PathSegment::Kind::literal, .text = path.substr(1)});
+  p.below = true;
+  r.paths.push_back(std::move(p));
+  for (auto& s : services)
+    r.to.push_back(
+        {.service = s, .version = "", .percent = 100.0 / static_cast<double>(services.size()), .at = {}});
+  return r;
+}
+inline config::Spec spec_with(std::vector<config::ServiceSpec> services,
+                              std::vector<config::RouteSpec> routes) {
+  config::Spec spec;
+  for (const char* name : {"public", "internal"}) {
+    config::ListenerSpec l;
+    l.name = name;
+    spec.listeners.push_back(std::move(l));
+  }
+  spec.services = std::move(services);
+  spec.routes = std::move(routes);
+  return spec;
+}
+
+}  // namespace gatehouse::gateway::testing
