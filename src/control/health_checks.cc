@@ -45,6 +45,39 @@ std::shared_ptr<upstream::SharedVersion> HealthChecks::private_version() {
   return v;
 }
 
+// What of a check comes from the configuration; from its next turn on.
+void HealthChecks::configure(Check& c, const config::ServiceSpec& service,
+                             const config::VersionSpec& version) {
+  c.spec = *service.health;
+  c.host = host_of(service, version);
+  upstream::CallPolicy& policy = c.service.policy;
+  policy.timeout = std::min(service.timeout, service.health->every);
+  policy.connect_timeout = std::min(service.connect_timeout, service.health->every);
+  policy.deadline = service.health->every;
+  policy.retry.tries = 1;
+}
+
+void HealthChecks::begin(Check& c, const std::string& name, std::shared_ptr<upstream::Endpoint> endpoint) {
+  c.name = name;
+  c.endpoint = std::move(endpoint);
+  c.service.name = name;
+  c.service.shared = std::make_shared<upstream::SharedService>();
+  c.service.versions.push_back({"", private_version()});
+  auto alone = std::make_shared<upstream::EndpointSet>();
+  alone->state = upstream::EndpointSet::State::ready;
+  alone->endpoints = {c.endpoint};
+  c.service.versions.front().shared->slot.publish(std::move(alone));
+  c.task = keep_checking(c);
+}
+
+void HealthChecks::end(Check& c) {
+  c.task.cancel();
+  c.endpoint->set_checked(true);  // nobody would bring it back
+  auto version = c.service.versions.front().shared;
+  version->slot.publish(std::make_shared<upstream::EndpointSet>());
+  unused_.push_back(std::move(version));
+}
+
 void HealthChecks::refresh() {
   const auto& snapshot = endpoints_.snapshot();
   if (!snapshot) return;
@@ -61,35 +94,14 @@ void HealthChecks::refresh() {
         auto& check = checks_[key];
         bool fresh = check == nullptr;
         if (fresh) check = std::make_unique<Check>();
-        check->spec = *service.health;  // a change of the interval counts from the next check
-        check->host = host_of(service, version);
-        upstream::CallPolicy& policy = check->service.policy;
-        policy.timeout = std::min(service.timeout, service.health->every);
-        policy.connect_timeout = std::min(service.connect_timeout, service.health->every);
-        policy.deadline = service.health->every;
-        policy.retry.tries = 1;
-        if (!fresh) continue;
-        check->name = name;
-        check->endpoint = endpoint;
-        check->service.name = name;
-        check->service.shared = std::make_shared<upstream::SharedService>();
-        check->service.versions.push_back({"", private_version()});
-        auto alone = std::make_shared<upstream::EndpointSet>();
-        alone->state = upstream::EndpointSet::State::ready;
-        alone->endpoints = {endpoint};
-        check->service.versions.front().shared->slot.publish(std::move(alone));
-        check->task = keep_checking(*check);
+        configure(*check, service, version);
+        if (fresh) begin(*check, name, endpoint);
       }
     }
   }
   std::erase_if(checks_, [&](auto& item) {
     if (wanted.contains(item.first)) return false;
-    Check& c = *item.second;
-    c.task.cancel();
-    c.endpoint->set_checked(true);  // nobody would bring it back
-    auto version = c.service.versions.front().shared;
-    version->slot.publish(std::make_shared<upstream::EndpointSet>());
-    unused_.push_back(std::move(version));
+    end(*item.second);
     return true;
   });
 }

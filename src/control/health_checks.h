@@ -44,6 +44,9 @@ class HealthChecks {
  private:
   struct Check;
   using Key = std::pair<std::string, const upstream::Endpoint*>;  // service and version, endpoint
+  static void configure(Check& c, const config::ServiceSpec& service, const config::VersionSpec& version);
+  void begin(Check& c, const std::string& name, std::shared_ptr<upstream::Endpoint> endpoint);
+  void end(Check& c);
   net::Task<void> keep_checking(Check& c);
   net::Task<Result<void>> check_once(Check& c);
   void take(Check& c, const Result<void>& result);

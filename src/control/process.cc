@@ -74,6 +74,7 @@ class Process {
         offload_(loop_),
         watch_(loop_, poller_, [this] { control_->configuration().request({.who = "file change"}); }),
         signals_(poller_, [this](int s) { on_signal(s); }) {
+    if (options.quiet) log_.set_level(Severity::warning);
     for (unsigned i = 0; i < workers_; ++i) {
       sinks_.push_back(std::make_unique<WorkerSink>(access_log_, i, seed()));
       cells_.push_back(&sinks_.back()->cells());
@@ -123,7 +124,10 @@ class Process {
     watch();
     co_await control_->start(std::move(workers));
     announce();
-    if (options_.on_started) options_.on_started([this] { loop_.post([this] { on_signal(SIGTERM); }); });
+    if (options_.on_started)
+      options_.on_started({control_->configuration().running().spec->admin.enabled
+                               ? net::to_string(control_->admin_address())
+                               : std::string()});
   }
 
   void announce() {

@@ -9,12 +9,16 @@
 
 namespace gatehouse::control {
 
+struct Started {
+  std::string admin;  // address of the admin API; empty: it is off
+};
+
 struct ProcessOptions {
   std::string config;  // path of the main file
   gateway::Snapshot::FilterKinds filters;
-  // Called once on control's loop when the first configuration is in force; `stop` may be called on any
-  // thread and does what SIGTERM does.
-  std::function<void(std::function<void()> stop)> on_started;
+  // Once, on control's loop: the first configuration is in force.
+  std::function<void(const Started&)> on_started{};
+  bool quiet = false;  // warnings and errors alone on stderr
 };
 
 // Runs until it is told to stop. The process's exit status: 0, or 1 with one clear line on stderr where it

@@ -1,0 +1,126 @@
+#include "app/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "app/demo.h"
+#include "app/file_commands.h"
+#include "app/gateway_commands.h"
+#include "control/process.h"
+
+namespace gatehouse::app {
+namespace {
+
+// Everything that options can set; the commands below say which of it they take.
+struct Options {
+  std::string file = "gatehouse.yaml";
+  GatewayOptions gateway;
+  ExplainOptions explain;
+  bool json = false;
+  bool force = false;
+};
+
+class CommandLine {
+ public:
+  explicit CommandLine(gateway::Snapshot::FilterKinds filters) : filters_(filters) {
+    app_.require_subcommand(1);
+    app_.footer("Exit status: 0, 1 (it says no), 2 (usage).");
+    add_running();
+    add_files();
+    add_gateway();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+      return app_.exit(e) == 0 ? 0 : 2;
+    }
+    return chosen_();
+  }
+
+ private:
+  CLI::App* command(const std::string& name, const std::string& help, std::function<int()> run) {
+    CLI::App* c = app_.add_subcommand(name, help);
+    c->callback([this, run = std::move(run)] { chosen_ = run; });
+    return c;
+  }
+  void take_file(CLI::App* c) {
+    c->add_option("file", options_.file, "The configuration")->capture_default_str();
+  }
+  void take_json(CLI::App* c) { c->add_flag("--json", options_.json, "Answer as JSON"); }
+  void take_gateway(CLI::App* c) {
+    c->add_option("--config", options_.gateway.config, "Configuration that says where the gateway is")
+        ->capture_default_str();
+    c->add_option("--admin", options_.gateway.admin, "HOST:PORT of the admin API");
+    c->add_option("--token", options_.gateway.token,
+                  "Token of the admin API, instead of the one in the state folder")
+        ->envname("GATEHOUSE_TOKEN");
+  }
+
+  void add_running() {
+    take_file(command("run", "Run the gateway", [this] {
+      return control::run_process({.config = options_.file, .filters = filters_});
+    }));
+    command("demo", "Run the gateway on 127.0.0.1:8080 with two sample services inside",
+            [this] { return demo(filters_); });
+  }
+
+  void add_files() {
+    auto* check_command = command("check", "Check a configuration and say what it opens",
+                                  [this] { return check(options_.file, options_.json, filters_); });
+    take_file(check_command);
+    take_json(check_command);
+    take_file(command("print", "Print a configuration with every default and where each value comes from",
+                      [this] { return print(options_.file); }));
+    command("schema", "Print the JSON Schema of the configuration, for editors", [] { return schema(); });
+    command("reference", "Print docs/reference.md: fields of configuration and log, metrics",
+            [] { return reference(); });
+    auto* explain_command =
+        command("explain", "Say which route serves a request, and why not the others", [this] {
+          options_.explain.json = options_.json;
+          return explain(options_.explain);
+        });
+    explain_command->add_option("file", options_.explain.file, "The configuration")->required();
+    explain_command->add_option("method", options_.explain.method, "GET, POST, ...")->required();
+    explain_command->add_option("url", options_.explain.url, "A path, or http://host/path")->required();
+    explain_command
+        ->add_option("-H,--header", options_.explain.headers, "A header of the request, `Name: value`")
+        ->take_all();
+    explain_command->add_option("--listener", options_.explain.listener,
+                                "Listener that gets it; the first by default");
+    explain_command->add_option("--client", options_.explain.client, "Address of the client")
+        ->capture_default_str();
+    take_json(explain_command);
+  }
+
+  void add_gateway() {
+    auto* reload_command = command("reload", "Load the configuration's files if they have changed", [this] {
+      return reload(options_.gateway, options_.force, options_.json);
+    });
+    reload_command->add_flag("--force", options_.force, "Load them even if they have not changed");
+    auto* rollback_command = command("rollback", "Return to the configuration before this one",
+                                     [this] { return rollback(options_.gateway, options_.json); });
+    auto* token_command = command("token", "Print the token of the admin API",
+                                  [this] { return token(options_.gateway, options_.json); });
+    for (auto* c : {reload_command, rollback_command, token_command}) {
+      take_gateway(c);
+      take_json(c);
+    }
+    take_json(command("version", "Print the version", [this] { return version(options_.json); }));
+  }
+
+  gateway::Snapshot::FilterKinds filters_;
+  CLI::App app_{"Gatehouse, an API gateway", "gatehouse"};
+  Options options_;
+  std::function<int()> chosen_;
+};
+
+}  // namespace
+
+int run_command(int argc, char** argv, gateway::Snapshot::FilterKinds filters) {
+  return CommandLine(filters).run(argc, argv);
+}
+
+}  // namespace gatehouse::app

@@ -1,0 +1,146 @@
+#include "app/demo.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "app/http_request.h"
+#include "app/sample_service.h"
+#include "control/process.h"
+#include "control/signals.h"
+
+namespace gatehouse::app {
+namespace {
+
+// Gone with the demonstration.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "gatehouse-demo-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+constexpr std::string_view kConfig = R"(listen: {{public: {{port: 8080, bind: 127.0.0.1}}}}
+services:
+  hello: http://{}
+  echo:  {{url: http://{}, headers: {{request: {{set: {{x-demo: "added by the gateway"}}}}}}}}
+routes:
+  - {{path: /hello/*, to: hello}}
+  - {{path: /echo/*, to: echo}}
+  - {{path: /say/:name, to: hello, rewrite: /hello/:name}}
+  - {{path: /old/*, redirect: /hello/*}}
+  - {{path: /hello/beta, to: echo, when: {{header.x-beta: "true"}}}}
+state: {}/state
+admin: {{port: 0}}
+log: {{to: {}}}
+)";
+
+struct Try {
+  std::string_view what;
+  std::string_view options;  // of curl
+  std::string_view path;
+  int status;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string_view body{};
+};
+
+const std::array<Try, 5>& tries() {
+  static const std::array<Try, 5> list{{
+      {"a service, by its name", "", "/hello/world", 200},
+      {"what arrives there", "-d 'some text' ", "/echo/anything?x=1", 200, {}, "some text"},
+      {"a path rewritten", "", "/say/gatehouse", 200},
+      {"a route by a header", "-H 'x-beta: true' ", "/hello/beta", 200, {{"x-beta", "true"}}},
+      {"no such route", "-i ", "/nothing", 404},
+  }};
+  return list;
+}
+
+std::string curl_line(const Try& t) {
+  return fmt::format("curl {}'http://127.0.0.1:8080{}'", t.options, t.path);
+}
+
+// Makes the requests; false if an answer was not as it should be.
+bool make_requests() {
+  bool good = true;
+  for (const Try& t : tries()) {
+    fmt::print("# {}\n$ {}\n", t.what, curl_line(t));
+    auto answer = send({.port = 8080,
+                        .method = t.body.empty() ? "GET" : "POST",
+                        .target = std::string(t.path),
+                        .headers = t.headers,
+                        .body = std::string(t.body)});
+    if (!answer) {
+      fmt::print("{}\n\n", answer.error());
+      good = false;
+      continue;
+    }
+    good = good && answer->status == t.status;
+    std::string_view line_end = answer->body.ends_with('\n') ? "" : "\n";
+    fmt::print("HTTP {}\n{}{}\n", answer->status, answer->body, line_end);
+  }
+  std::fflush(stdout);
+  return good;
+}
+
+void show(const control::Started& started, const std::string& config) {
+  fmt::print("Gatehouse is up. Worth trying, in another terminal:\n\n");
+  for (const Try& t : tries()) fmt::print("  # {}\n  {}\n", t.what, curl_line(t));
+  fmt::print(
+      "\nThe admin API:  curl 'http://{}/metrics'\n"
+      "The configuration, which takes effect when you save it: {}\n"
+      "Ctrl-C ends it.\n\n",
+      started.admin, config);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int demo(gateway::Snapshot::FilterKinds filters) {
+  control::block_signals();  // before the services' threads begin
+  TemporaryFolder folder;
+  if (folder.path().empty()) {
+    fmt::print(stderr, "there is no folder for temporary files\n");
+    return 1;
+  }
+  bool terminal = ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
+  SampleService hello_service(hello);
+  SampleService echo_service(echo);
+  std::string config = folder.path() + "/gatehouse.yaml";
+  std::ofstream(config) << fmt::format(kConfig, net::to_string(hello_service.address()),
+                                       net::to_string(echo_service.address()), folder.path(),
+                                       terminal ? "stdout" : folder.path() + "/access.log");
+  bool good = true;
+  std::thread client;
+  int status = control::run_process({.config = config,
+                                     .filters = filters,
+                                     .on_started =
+                                         [&](const control::Started& started) {
+                                           if (terminal) return show(started, config);
+                                           client = std::thread([&good] {
+                                             good = make_requests();
+                                             ::kill(::getpid(), SIGTERM);
+                                           });
+                                         },
+                                     .quiet = true});
+  if (client.joinable()) client.join();
+  return status == 0 && !good ? 1 : status;
+}
+
+}  // namespace gatehouse::app
