@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "http/characters.h"
 
@@ -29,30 +31,19 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 // ---- what may not come in --------------------------------------------------------------------------------
 
-constexpr std::uint64_t kOnes = 0x0101010101010101;
-constexpr std::uint64_t kTops = 0x8080808080808080;
-
-// High bits are set if one of eight bytes is no letter, digit or '-'. Below 0x80 no sum carries into the next
-// byte.
-std::uint64_t odd_bytes(const char* p) noexcept {
-  std::uint64_t word;
-  std::memcpy(&word, p, sizeof word);
-  const std::uint64_t low = word & ~kTops;
-  const std::uint64_t lower = low | kOnes * 0x20;
-  const std::uint64_t letter = (lower + kOnes * (0x80 - 'a')) & ~(lower + kOnes * (0x80 - 'z' - 1));
-  const std::uint64_t digit = (low + kOnes * (0x80 - '0')) & ~(low + kOnes * (0x80 - '9' - 1));
-  const std::uint64_t dash = kTops - (low ^ kOnes * '-');
-  return (~(letter | digit | dash) | word) & kTops;
-}
-
-// A name of letters, digits and '-' only: nothing folds it to another than header_id knows.
-bool plain_name(std::string_view name) noexcept {
-  const char* p = name.data();
-  const std::size_t n = name.size();
-  if (n < 8) return std::ranges::all_of(name, [](char c) { return http::is(c, http::kAlnum) || c == '-'; });
-  std::uint64_t odd = odd_bytes(p + n - 8);
-  for (std::size_t i = 0; i + 8 < n; i += 8) odd |= odd_bytes(p + i);
-  return odd == 0;
+// Whether a name that the table does not know may be another spelling of one that it does: it begins like
+// one, and not all of it is letters, digits and '-'. The first letter alone lets most names go; a test holds
+// it against the table.
+bool may_fold(std::string_view name) noexcept {
+  switch (http::to_lower(name.empty() ? 'x' : name.front())) {
+    case 'c':  // content-length
+    case 'k':  // keep-alive
+    case 'p':  // proxy-...
+    case 't':  // transfer-encoding
+    case 'x': break;
+    default: return false;
+  }
+  return !std::ranges::all_of(name, [](char c) { return http::is(c, http::kAlnum) || c == '-'; });
 }
 
 // Which names of the table a request may not bring along.
@@ -78,7 +69,7 @@ class RequestFilter {
 
  private:
   bool refuses_other(std::string_view name) const noexcept {
-    if (!plain_name(name)) {
+    if (may_fold(name)) [[unlikely]] {
       constexpr unsigned ours = http::kHopByHop | http::kFraming | http::kSetByGateway | http::kForwarding;
       if (http::header_info(http::folded_id(name)).policy & ours) return true;
     }
@@ -89,11 +80,25 @@ class RequestFilter {
   ReservedNames reserved_;
 };
 
+// `keep-alive`, in two words: what nearly every Connection says.
+bool says_keep_alive(std::string_view value) noexcept {
+  constexpr std::string_view text = "keep-alive";
+  if (value.size() != text.size()) return false;
+  auto differs = [&](std::size_t at) {
+    std::uint64_t given;
+    std::uint64_t wanted;
+    std::memcpy(&given, value.data() + at, sizeof given);
+    std::memcpy(&wanted, text.data() + at, sizeof wanted);
+    return ((given | 0x2020202020202020) ^ wanted) != 0;  // no control that would pass for a '-' gets here
+  };
+  return !differs(0) && !differs(text.size() - 8);
+}
+
 // Most Connection fields name nothing but themselves; only the others cost a second pass.
 bool connection_names_fields(const HeaderTable& headers) noexcept {
   bool names = false;
   for (const Header& h : headers) {
-    if (h.id != HeaderId::connection || http::iequals(h.value, "keep-alive")) continue;
+    if (h.id != HeaderId::connection || says_keep_alive(h.value)) continue;
     http::for_each_list_item(h.value, [&](std::string_view item) {
       bool hop_by_hop = (http::header_info(http::header_id(item)).policy & http::kHopByHop) != 0;
       names = names || !(hop_by_hop || http::iequals(item, "close"));
@@ -242,18 +247,25 @@ void append(HeaderTable& headers, HeaderId id, std::string_view item, Arena& are
 }
 
 bool is_token(std::string_view text) noexcept {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return http::is(c, http::kToken); });
+  unsigned all = http::kToken;
+  for (char c : text) all &= http::kCharacters[static_cast<unsigned char>(c)];
+  return all != 0;
 }
 
 // RFC 7239 section 4: what is no token is quoted, and an IPv6 address is bracketed first.
 std::string_view forwarded_element(const ForwardingInfo& info, Arena& arena) {
   const bool v6 = info.peer.find(':') != info.peer.npos;
-  const bool quotable = info.host.find_first_of("\"\\") == info.host.npos;
-  const std::string_view host = quotable ? info.host : std::string_view{};
-  const std::string_view quote = is_token(host) ? "" : "\"";
-  return arena.concat(v6 ? "for=\"[" : "for=", info.peer, v6 ? "]\"" : "",
-                      host.empty() ? "" : ";host=", host.empty() ? "" : quote, host,
-                      host.empty() ? "" : quote, ";proto=", info.scheme);
+  const std::string_view before = v6 ? "for=\"[" : "for=";
+  const std::string_view after = v6 ? "]\"" : "";
+  if (info.host.empty()) return arena.concat(before, info.peer, after, ";proto=", info.scheme);
+  if (is_token(info.host)) {
+    const std::string_view host = v6 ? "]\";host=" : ";host=";
+    return arena.concat(before, info.peer, host, info.host, ";proto=", info.scheme);
+  }
+  if (info.host.find_first_of("\"\\") != info.host.npos) {  // no valid host
+    return arena.concat(before, info.peer, after, ";proto=", info.scheme);
+  }
+  return arena.concat(before, info.peer, after, ";host=\"", info.host, "\";proto=", info.scheme);
 }
 
 }  // namespace

@@ -146,6 +146,28 @@ TEST(AdmitHeaders, StrangersAndProxiesMayBringDifferentNames) {
   }
 }
 
+// Whatever the table says of a name holds for every spelling of it.
+TEST(AdmitHeaders, EveryNameOfTheTableGoesInOtherSpellings) {
+  constexpr unsigned ours = http::kHopByHop | http::kFraming | http::kSetByGateway | http::kForwarding;
+  for (unsigned i = 1; i < static_cast<unsigned>(HeaderId::last_); ++i) {
+    const http::HeaderInfo& info = http::header_info(static_cast<HeaderId>(i));
+    if (!(info.policy & ours) || info.name.find('-') == info.name.npos) continue;
+    for (char odd : {'_', '.', '!', '~', '*', '|'}) {
+      for (bool upper : {false, true}) {
+        std::string name(info.name);
+        if (info.id == HeaderId::x_forwarded_other) name += "any";
+        std::ranges::replace(name, '-', odd);
+        if (upper)
+          for (char& c : name)
+            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+        Request r({{name, "1"}, {"Accept", "2"}});
+        ASSERT_TRUE(r.admit(kProxy));
+        EXPECT_THAT(r.names(), ElementsAre("Accept")) << name;
+      }
+    }
+  }
+}
+
 TEST(AdmitHeaders, RemovesAllOfAName) {
   Request r({{"X-Forwarded-For", "192.0.2.1"},
              {"Accept", "a"},
@@ -167,7 +189,8 @@ TEST(AdmitHeaders, RemovesWhatConnectionNames) {
 }
 
 TEST(AdmitHeaders, AnOrdinaryConnectionRemovesItselfOnly) {
-  for (const char* value : {"keep-alive", "close", "Keep-Alive, Close", "TE, close", ", ,"}) {
+  for (const char* value :
+       {"keep-alive", "close", "Keep-Alive, Close", "TE, close", ", ,", "KEEP-ALIVE", "keep-alivE"}) {
     Request r({{"Connection", value}, {"X-One", "1"}, {"Close", "kept"}});
     ASSERT_TRUE(r.admit(kStranger));
     EXPECT_THAT(r.names(), ElementsAre("X-One", "Close")) << value;
