@@ -116,7 +116,7 @@ gatewayTest('PUT may not read files that the disk does not name', async ({ servi
 
 gatewayTest('it answers while every worker is saturated', async ({ service, gateway, request }) => {
   const api = await service(() => {});
-  const g = await gateway({ services: { api: { url: api.url, max_in_flight: 3 } } });
+  const g = await gateway({ services: { api: { url: api.url, max_in_flight: 3, retry: 'off' } } });
   const held = [1, 2, 3].map((i) => request(g, `/api/${i}`).catch(() => {}));
   await until('three in flight', async () => (await g.admin('/services')).json().services[0].in_flight === 3);
   assert.equal(await g.metric('gatehouse_requests_in_progress'), 3);
