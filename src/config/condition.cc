@@ -202,6 +202,7 @@ class KeyReader {
   bool add_literal(const Node& node) {
     Test test;
     test.text = node.value;
+    if (node.substituted) test.shown = node.shown();
     condition_.any_of.push_back(std::move(test));
     if (condition_.key.kind == Kind::listener)
       reader_.refer(node, Reference::To::listener, node.value, {}, node.shown());
@@ -221,6 +222,7 @@ class KeyReader {
     if (condition_.key.kind == Kind::listener && test->kind == Test::Kind::exact) {
       reader_.refer(node, Reference::To::listener, test->text, {}, std::string(text.shape));
     }
+    if (node.substituted) test->shown = text.shape;
     condition_.any_of.push_back(std::move(*test));
     return true;
   }
@@ -241,6 +243,7 @@ class KeyReader {
     Test test;
     test.kind = Test::Kind::cidr;
     test.cidr = *cidr;
+    if (node.substituted) test.shown = text.shape;
     condition_.any_of.push_back(std::move(test));
     return true;
   }

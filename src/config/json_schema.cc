@@ -152,7 +152,7 @@ std::string json_schema() {
   std::string top = object_schema(top_table(), false);
   return fmt::format(
       "{{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": \"Gatehouse "
-      "configuration\",\n  "
+      "configuration\",\n  \"type\": \"object\",\n  "
       "\"$defs\": {{{}\n  }},\n  \"allOf\": [{}]\n}}\n",
       definitions, top);
 }

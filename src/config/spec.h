@@ -96,6 +96,7 @@ struct Test {
   std::string text;  // exact, prefix: the text; regex: the expression; version: "5.2"
   Compare compare = Compare::equal;
   Cidr cidr;
+  std::string shown{};  // the whole test as written, where a substitution is in it: what may be printed
   friend bool operator==(const Test&, const Test&) = default;
 };
 

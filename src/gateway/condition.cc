@@ -67,6 +67,7 @@ std::string cidr_text(const config::Cidr& cidr) {
 }
 
 std::string test_text(const config::Test& test) {
+  if (!test.shown.empty()) return test.shown;  // a secret prints as its source
   switch (test.kind) {
     case config::Test::Kind::present: return "*";
     case config::Test::Kind::exact: return test.text;

@@ -51,7 +51,7 @@ net::Task<void> H1Connection::run() {
       input_ = std::move(*bytes);
     }
     Then then = co_await exchange();
-    if (then == Then::linger) co_await linger();
+    if (then == Then::linger || (then == Then::next && last_)) co_await linger();
     if (then != Then::next) break;
   }
   worker_.connection_ended(*this);
@@ -118,7 +118,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   bool read_all = !body || body->finished();
   if (!read_all && responder.keeps_connection()) read_all = co_await body->drain();
   if (responder.keeps_connection() && read_all) co_return Then::next;
-  co_return responder.answered() && !read_all ? Then::linger : Then::close;
+  co_return responder.answered() ? Then::linger : Then::close;
 }
 
 // The answer to what could not be read as a request.
@@ -132,7 +132,8 @@ net::Task<void> H1Connection::refuse_request(Exchange& x, Error error) {
   (void)co_await x.responder().send(reply);
 }
 
-// Closes so that the client can read the answer: a close with unread bytes would reset the connection under it.
+// Closes so that the client can read the answer: a close with bytes that are unread, or still on their way, would reset
+// the connection under it (RFC 9112 section 9.6).
 net::Task<void> H1Connection::linger() {
   stream_->shutdown_send();
   input_ = Slice{};

@@ -45,7 +45,8 @@ bool H1RequestBody::drainable() const noexcept {
   if (inner_.failed()) return false;
   // A client that waits for `100 Continue` may send the body or not: nobody can tell where the next request begins.
   if (expects_continue_) return false;
-  return inner_.remaining().value_or(0) <= kDrainBytes;
+  std::optional<std::uint64_t> left = inner_.remaining();  // of chunks nobody knows how many follow
+  return left && *left <= kDrainBytes;
 }
 
 net::Task<bool> H1RequestBody::drain() {
@@ -78,6 +79,7 @@ http::H1Out H1Responder::frame(const Reply& reply) noexcept {
   } else {
     how.framing.kind = request.version == http::Version::http10 ? Kind::until_close : Kind::chunked;
   }
+  ends_with_connection_ = how.framing.kind == Kind::until_close;
   keep_ = may_keep(how.framing);
   how.close = !keep_;
   how.keep_alive = keep_ && request.version == http::Version::http10;
@@ -128,8 +130,6 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
   }
   x.record().bytes_out = progress_.body_bytes;
   if (sent) co_return sent;
-  // Without a length or chunks only a reset tells the client that the end is not the end.
-  if (progress_.began && how.framing.kind == Kind::until_close) stream_.reset_on_close();
   if (!progress_.began) x.record().status = 0;
   co_return std::unexpected(client_error(sent.error()));
 }

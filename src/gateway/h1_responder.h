@@ -38,6 +38,11 @@ class H1Responder final : public Responder {
  public:
   H1Responder(net::Stream& stream, const config::ListenerSpec& listener, const http::H1RequestReader& reader) noexcept
       : stream_(stream), listener_(listener), reader_(reader) {}
+  H1Responder(const H1Responder&) = delete;
+  // Without a length or chunks only a reset tells the client that the end is not the end.
+  ~H1Responder() {
+    if (ends_with_connection_ && progress_.began && !progress_.complete) stream_.reset_on_close();
+  }
 
   // Both before the first send.
   void attach(Exchange& x) noexcept { exchange_ = &x; }
@@ -65,6 +70,7 @@ class H1Responder final : public Responder {
   upstream::SendProgress progress_;
   bool close_ = false;
   bool keep_ = false;
+  bool ends_with_connection_ = false;
 };
 
 }  // namespace gatehouse::gateway

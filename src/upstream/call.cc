@@ -65,6 +65,7 @@ class Attempts {
     options_.avoid = endpoint;
     return true;
   }
+  BodyPtr take_body() noexcept { return std::move(replay_); }
 
  private:
   bool replayable(bool sent) {
@@ -117,6 +118,7 @@ net::Task<Result<Response>> call(Client& client, Call c) {
       co_return std::unexpected(head.error());
     }
     if (attempts.again(retry_class((*head)->status), true, endpoint)) continue;
+    exchange->keep_request_body(attempts.take_body());
     co_return Response{*head, BodyPtr(exchange.release())};
   }
 }

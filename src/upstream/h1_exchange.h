@@ -25,6 +25,8 @@ class H1Exchange final : public BodySource {
   }
 
   bool sent_anything() const noexcept { return progress_.began; }
+  // The request's body, if it was made for this call: it is still sent while an early answer is read.
+  void keep_request_body(BodyPtr body) noexcept { request_body_ = std::move(body); }
 
   bool try_pull(Result<Piece>& out) override;
   net::Task<Result<Piece>> pull_later() override;
@@ -62,6 +64,7 @@ class H1Exchange final : public BodySource {
   bool deadline_is_of_call_ = false;
   std::optional<Error> pump_error_;
   bool response_reusable_ = false;
+  BodyPtr request_body_;
   net::Task<void> pump_;  // sends the request's body; the last member, since it uses the others
 };
 

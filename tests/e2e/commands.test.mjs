@@ -45,7 +45,7 @@ test('check, print, schema, reference, version, --help', () => {
   assert.equal(printed.code, 0);
   assert.match(printed.out, /timeout: 10s/);
   assert.match(printed.out, /good\.yaml:3|:3/);
-  assert.ok(JSON.parse(run(['schema']).out).type.includes('object'));
+  assert.equal(JSON.parse(run(['schema']).out).type, 'object');
   assert.match(run(['reference']).out, /^\| `gatehouse_requests_total` \|/m);
   assert.match(run(['version']).out, /^gatehouse \d+\.\d+\.\d+\n$/);
   assert.match(JSON.parse(run(['version', '--json']).out).version, /^\d+\.\d+\.\d+$/);

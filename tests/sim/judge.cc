@@ -1,4 +1,5 @@
 // What may come of a request, by what its client, the services and the network did.
+#include <algorithm>
 #include <set>
 
 #include "sim/answer_check.h"
@@ -22,6 +23,11 @@ class Judge {
   }
   std::set<int> statuses() const;
   void add_attempts(std::set<int>& out) const;
+  // Closes while the body is still coming: the reset that follows may overtake the answer.
+  bool hangs_up(const ServicePlan& a) const {
+    return r_.body.kind != BodyKind::none && (a.close || a.body.kind == BodyKind::until_close);
+  }
+  bool cut_by_service() const;
   bool may_break_off() const;
   bool may_stay_unanswered() const;
   bool answered_early() const;
@@ -47,6 +53,7 @@ void Judge::add_attempts(std::set<int>& out) const {
       case Act::answer:
       case Act::early:
         out.insert(a.status);
+        if (a.act == Act::early && hangs_up(a)) out.insert(502);
         again = a.status == 503;
         break;
       case Act::never: out.insert(504); break;
@@ -82,8 +89,14 @@ std::set<int> Judge::statuses() const {
   if (!proxied()) return {200};
   if (r_.misbehaviour == Misbehaviour::stall_in_body) out.insert(408);
   if (r_.misbehaviour == Misbehaviour::broken_chunk) out.insert(400);
-  if (service() == "dead") return {503};
+  if (service() == "dead") {
+    out.insert(503);
+    return out;
+  }
   add_attempts(out);
+  // A pooled connection may be closed by its service at the moment in which a request sets out. Whether the
+  // service acted on it nobody knows: only safe ones are sent again.
+  if (r_.unsafe() && plan_.idle_close > 0) out.insert(502);
   if (service() == "gamma" || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
   return out;
 }
@@ -96,37 +109,40 @@ bool Judge::answered_early() const {
   return early;
 }
 
-bool Judge::may_break_off() const {
-  if (e_.excused || plan_.breaks() || ledger_.draining) return true;
-  // The gateway reads a bounded part of a body that nobody wants, then it closes.
-  if (r_.body.size > 60'000 && answered_early()) return true;
-  if (r_.misbehaviour != Misbehaviour::none) return true;
-  if (!proxied() || !e_.by_service) return false;
-  for (const auto& a : r_.acts)
-    if (a.act == Act::cut_body || a.act == Act::stall_body || a.act == Act::reset_after_head) return true;
-  return false;
+bool Judge::cut_by_service() const {
+  if (!proxied()) return false;
+  return std::ranges::any_of(r_.acts, [this](const ServicePlan& a) {
+    return a.act == Act::cut_body || a.act == Act::stall_body || a.act == Act::reset_after_head ||
+           (a.act == Act::early && hangs_up(a));
+  });
 }
 
-bool Judge::may_stay_unanswered() const {
-  if (e_.excused || plan_.breaks() || plan_.sheds_idle() || ledger_.draining) return true;
+bool Judge::may_break_off() const {
+  if (e_.excused || e_.held || plan_.breaks() || plan_.drains_early() || cut_by_service()) return true;
+  // The gateway reads a bounded part of a body that nobody wants, then it closes.
   if (r_.body.size > 60'000 && answered_early()) return true;
-  switch (r_.misbehaviour) {
-    case Misbehaviour::none:
-    case Misbehaviour::malformed: return false;
-    default: return true;
-  }
+  return r_.misbehaviour != Misbehaviour::none;
+}
+
+// Beside what may break an answer off: its head is then lost with the rest.
+bool Judge::may_stay_unanswered() const {
+  if (e_.excused || plan_.breaks() || plan_.sheds_idle() || plan_.drains_early()) return true;
+  return may_break_off() && r_.misbehaviour != Misbehaviour::malformed;
 }
 
 void Judge::times() {
   const Timeouts& t = plan_.timeouts;
   Duration slack = plan_.slack();
   Duration took = e_.ended_at - e_.sent_at;
-  if (e_.status == 504 && !e_.by_service && !e_.deliveries.empty()) {
+  if (e_.status == 504 && !e_.by_service && !e_.deliveries.empty() && !e_.held) {
     Duration waited = e_.answered_at - e_.deliveries.back().read_at;
     if (e_.deliveries.back().read_at != kNever && (waited > t.service + slack || waited < t.service - slack))
       wrong("504 after {} ms", waited / 1ms);
   }
-  if (e_.ended_at == Time{} || e_.excused) return;
+  if (e_.ended_at == Time{} || e_.sent_at == Time{} || e_.excused) return;
+  bool waits =
+      r_.misbehaviour == Misbehaviour::stall_in_head || r_.misbehaviour == Misbehaviour::stall_in_body;
+  if (waits && e_.held) return;
   if (r_.misbehaviour == Misbehaviour::stall_in_head && took > t.head + 2s + slack)
     wrong("a head that stalls is given {} ms", took / 1ms);
   if (r_.misbehaviour == Misbehaviour::stall_in_body && took > t.body_idle + 9s + slack)

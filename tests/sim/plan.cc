@@ -104,12 +104,13 @@ void Draw::misbehave(RequestPlan& r) {
       r.method = "POST";
       r.route = Route::service;
       r.body = {};
-      r.expect_continue = false;
+      r.expect_continue = r.http10 = r.keep_alive10 = r.close = false;
       r.variant = below(kMalformedRequests);
       break;
     case 2:
       r.misbehaviour = Misbehaviour::broken_chunk;
       r.method = "POST";
+      r.http10 = r.keep_alive10 = false;
       r.body.kind = BodyKind::chunked;
       r.body.size = std::max<std::size_t>(r.body.size, 100);
       r.expect_continue = false;

@@ -147,7 +147,8 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
                               std::uint64_t seen) {
   const ServicePlan& plan = a.entry->plan->act(a.attempt);
   if (plan.delay > Duration(0)) co_await net::sleep_for(host_.loop, plan.delay);
-  ledger_.trace("r{}: {} does `{}` {}", a.id, service, name_of(plan.act), plan.status);
+  ledger_.trace("r{}: {} does `{}` {} (variant {})", a.id, service, name_of(plan.act), plan.status,
+                plan.variant);
   switch (plan.act) {
     case Act::never: {
       (void)co_await stream.recv(4096, after(host_.loop.now(), kPatience));
@@ -168,7 +169,7 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
     stream.reset_on_close();
     co_return false;
   }
-  if (has_no_body(a.method, plan.status)) co_return plan.body.kind != BodyKind::until_close;
+  if (has_no_body(a.method, plan.status)) co_return true;
   if (!co_await send_body(stream, plan, wire_body(answer_id(a.id, a.attempt), plan.body))) co_return false;
   co_return plan.body.kind != BodyKind::until_close;
 }
@@ -177,7 +178,7 @@ net::Task<bool> Services::send_body(net::Stream& stream, const ServicePlan& plan
   bool breaks = plan.act == Act::cut_body || plan.act == Act::stall_body;
   if (breaks) body.resize(body.size() / 2);
   if (plan.piece_delay > Duration(0)) {
-    std::size_t piece = std::max<std::size_t>(1, body.size() / (1 + random_.below(10)));
+    std::size_t piece = std::max<std::size_t>(1, body.size() / (2 + random_.below(10)));
     for (std::size_t at = 0; at < body.size(); at += piece) {
       if (!co_await send_text(stream, body.substr(at, piece), kPatience)) co_return false;
       co_await net::sleep_for(host_.loop, plan.piece_delay);
