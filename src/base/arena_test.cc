@@ -25,7 +25,8 @@ TEST(Arena, GivesAlignedMemoryThatDoesNotOverlap) {
     pieces.emplace_back(p, size);
   }
   for (std::size_t i = 0; i < pieces.size(); ++i)
-    for (std::size_t k = 0; k < pieces[i].second; ++k) ASSERT_EQ(pieces[i].first[k], static_cast<char>(i & 0x7f));
+    for (std::size_t k = 0; k < pieces[i].second; ++k)
+      ASSERT_EQ(pieces[i].first[k], static_cast<char>(i & 0x7f));
 }
 
 // A size for which the block that was asked for is a class size exactly once never ended.

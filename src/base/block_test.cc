@@ -12,8 +12,8 @@ namespace {
 TEST(BlockPool, GivesAtLeastWhatWasAskedFor) {
   BlockPool pool;
   for (std::size_t size : {std::size_t{0}, std::size_t{1}, BlockPool::kSmall - 1, BlockPool::kSmall,
-                           BlockPool::kSmall + 1, BlockPool::kMedium, BlockPool::kMedium + 1, BlockPool::kLarge,
-                           BlockPool::kLarge + 1, std::size_t{1} << 20}) {
+                           BlockPool::kSmall + 1, BlockPool::kMedium, BlockPool::kMedium + 1,
+                           BlockPool::kLarge, BlockPool::kLarge + 1, std::size_t{1} << 20}) {
     BlockRef b = pool.get(size);
     ASSERT_GE(b->capacity(), size);
     std::memset(b->data(), 'x', b->capacity());
@@ -46,7 +46,9 @@ TEST(BlockPool, KeepsNoMoreThanItMay) {
   for (int i = 0; i < 10; ++i) held.push_back(pool.get(BlockPool::kSmall));
   held.clear();
   EXPECT_EQ(pool.free_bytes(), 3 * BlockPool::kSmall);
-  { BlockRef big = pool.get(1 << 20); }
+  {
+    BlockRef big = pool.get(1 << 20);
+  }
   EXPECT_EQ(pool.free_bytes(), 3 * BlockPool::kSmall) << "odd sizes are not kept";
 }
 

@@ -17,11 +17,12 @@ enum class Retry : std::uint8_t {
   safe,       // nothing was sent
 };
 
-// Every failure a client, a log line or a metric can name. `errc_info` is the one table that maps it to the rest.
+// Every failure a client, a log line or a metric can name. `errc_info` is the one table that maps it to the
+// rest.
 enum class Errc : std::uint8_t {
   // what a client did
   malformed_request,
-  header_conflict,      // two framings, two Hosts, Connection naming what it must not
+  header_conflict,  // two framings, two Hosts, Connection naming what it must not
   uri_too_long,
   head_too_large,
   body_too_large,
@@ -69,7 +70,8 @@ enum class Severity : std::uint8_t { debug, info, warning, error };
 struct ErrcInfo {
   Errc code;
   std::string_view reason;  // stable label in log, metrics and problem documents
-  std::uint16_t status;     // what a client gets if no answer has begun; 0 = the connection is closed without one
+  std::uint16_t
+      status;  // what a client gets if no answer has begun; 0 = the connection is closed without one
   Severity severity;
   std::string_view title;  // RFC 9457 `title`
 };
@@ -90,7 +92,8 @@ template <class T>
 using Result = std::expected<T, Error>;
 
 [[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string_view detail = {},
-                                                 Origin origin = Origin::gateway, Retry retry = Retry::never) {
+                                                 Origin origin = Origin::gateway,
+                                                 Retry retry = Retry::never) {
   return std::unexpected(Error{code, origin, retry, detail});
 }
 

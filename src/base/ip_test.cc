@@ -29,10 +29,10 @@ TEST(Ip, ReadsAndWrites) {
 
 TEST(Ip, RefusesEverythingElse) {
   using namespace std::string_view_literals;
-  for (std::string_view text :
-       {""sv, " 1.2.3.4"sv, "1.2.3.4 "sv, "1.2.3"sv, "1.2.3.4.5"sv, "1.2.3.256"sv, "01.2.3.4"sv, "0x1.2.3.4"sv,
-        "1.2.3.4/8"sv, "1.2.3.4:80"sv, "[::1]"sv, "::1%lo"sv, ":::"sv, "1::2::3"sv, "12345::"sv, "localhost"sv,
-        "1.2.3.4\0"sv, "::1\0x"sv, "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111"sv})
+  for (std::string_view text : {""sv, " 1.2.3.4"sv, "1.2.3.4 "sv, "1.2.3"sv, "1.2.3.4.5"sv, "1.2.3.256"sv,
+                                "01.2.3.4"sv, "0x1.2.3.4"sv, "1.2.3.4/8"sv, "1.2.3.4:80"sv, "[::1]"sv,
+                                "::1%lo"sv, ":::"sv, "1::2::3"sv, "12345::"sv, "localhost"sv, "1.2.3.4\0"sv,
+                                "::1\0x"sv, "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111"sv})
     EXPECT_FALSE(parse_ip(text)) << text;
 }
 
@@ -56,7 +56,8 @@ TEST(Ip, RandomAddressesSurviveText) {
   Random random(4);
   for (int i = 0; i < 10'000; ++i) {
     IpAddress ip;
-    for (auto& b : ip.bytes) b = random.below(3) ? std::uint8_t{0} : static_cast<std::uint8_t>(random.below(256));
+    for (auto& b : ip.bytes)
+      b = random.below(3) ? std::uint8_t{0} : static_cast<std::uint8_t>(random.below(256));
     if (random.below(4) == 0) ip = IpAddress::v4(static_cast<std::uint32_t>(random.next()));
     EXPECT_EQ(parse_ip(to_string(ip)), ip) << to_string(ip);
   }
@@ -70,7 +71,8 @@ TEST(Ip, NetworksAgreeBitByBit) {
     IpAddress b = a;
     unsigned different = random.below(128);
     b.bytes[different / 8] ^= static_cast<std::uint8_t>(0x80U >> (different % 8));
-    for (unsigned bits = 0; bits <= 128; ++bits) ASSERT_EQ(in_network(b, a.bytes, bits), bits <= different) << bits;
+    for (unsigned bits = 0; bits <= 128; ++bits)
+      ASSERT_EQ(in_network(b, a.bytes, bits), bits <= different) << bits;
   }
 }
 

@@ -24,9 +24,7 @@ inline constexpr Time kNever = Time::max();
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 // `from + d` that stays at kNever instead of overflowing.
-constexpr Time after(Time from, Duration d) noexcept {
-  return d >= kNever - from ? kNever : from + d;
-}
+constexpr Time after(Time from, Duration d) noexcept { return d >= kNever - from ? kNever : from + d; }
 
 // Where the time comes from. One real one (net/), one fake one (tests).
 class Clock {

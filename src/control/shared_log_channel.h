@@ -29,7 +29,8 @@ class LogChannel {
       : half_(half_bytes), memory_(std::make_unique_for_overwrite<char[]>(2 * half_bytes)) {}
   LogChannel(const LogChannel&) = delete;
 
-  // ---- the worker ------------------------------------------------------------------------------------------
+  // ---- the worker
+  // ------------------------------------------------------------------------------------------
 
   // Room for a line of at most `most` bytes; nullptr: there is none, the line is counted as lost.
   char* begin(std::size_t most) noexcept {
@@ -53,7 +54,8 @@ class LogChannel {
     head_.store(pack(chunk_, filled_), std::memory_order_release);
   }
 
-  // ---- the writer ------------------------------------------------------------------------------------------
+  // ---- the writer
+  // ------------------------------------------------------------------------------------------
 
   // The next whole lines; empty if there are none. Valid until `take`.
   std::string_view pending() noexcept {
@@ -72,7 +74,8 @@ class LogChannel {
     tail_.store(pack(writing_, taken_), std::memory_order_release);
   }
 
-  // ---- anyone ----------------------------------------------------------------------------------------------
+  // ---- anyone
+  // ----------------------------------------------------------------------------------------------
   std::uint64_t lines() const noexcept { return lines_.load(std::memory_order_relaxed); }  // committed
   std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }    // for want of room
 

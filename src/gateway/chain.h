@@ -1,7 +1,7 @@
 // The compiled chain of a route: flat arrays of steps, made once a snapshot. Position is one integer.
 //
-// A filter is an immutable object in the snapshot; its data of one request is a slot whose place was fixed when the
-// chain was compiled. A filter without a response step costs nothing on the response.
+// A filter is an immutable object in the snapshot; its data of one request is a slot whose place was fixed
+// when the chain was compiled. A filter without a response step costs nothing on the response.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct Refusal {
   std::uint64_t allowed = 0;  // wrong method: for Router::allow_text
 };
 
-// `reply` means the request is answered: no further request step runs and the target is not asked. A step that
-// refuses with a failure of the table says so through Exchange::refuse, so that refusal steps see it.
+// `reply` means the request is answered: no further request step runs and the target is not asked. A step
+// that refuses with a failure of the table says so through Exchange::refuse, so that refusal steps see it.
 struct RequestStep {
   Verdict (*run)(const void* filter, Exchange& x);
   const void* filter;
@@ -78,7 +78,8 @@ struct Chain {
 
 // What stands before the choice of a route, for a whole listener.
 struct ListenerChain {
-  std::vector<RequestStep> identity;  // supply late attributes (`user`, `claim.X`); run only where a `when` asks
+  std::vector<RequestStep>
+      identity;  // supply late attributes (`user`, `claim.X`); run only where a `when` asks
   std::vector<RefusalStep> refusal;
 };
 

@@ -17,7 +17,8 @@ std::string_view match_host(std::string_view host, Arena& arena) {
   host = http::host_without_port(host);
   if (std::ranges::none_of(host, [](char c) { return c >= 'A' && c <= 'Z'; })) return host;
   auto* p = static_cast<char*>(arena.allocate(host.size(), 1));
-  std::ranges::transform(host, p, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(host, p,
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return {p, host.size()};
 }
 
@@ -105,10 +106,13 @@ RouteChoice::Kind Exchange::choose() {
 }
 
 Refusal Exchange::refusal() const noexcept {
-  auto client = [](Errc code, std::string_view why) { return Error{code, Origin::client, Retry::never, why}; };
+  auto client = [](Errc code, std::string_view why) {
+    return Error{code, Origin::client, Retry::never, why};
+  };
   switch (choice_.kind) {
     case RouteChoice::Kind::wrong_method:
-      return {client(Errc::method_not_allowed, "a route has this path, but not for this method"), choice_.allowed};
+      return {client(Errc::method_not_allowed, "a route has this path, but not for this method"),
+              choice_.allowed};
     case RouteChoice::Kind::found:
       return {client(Errc::bad_path, "%2F in the path; the service does not say `encoded_slash: keep`")};
     default: return {client(Errc::no_route, "no route matches this request")};

@@ -28,13 +28,13 @@ class Responder : public upstream::InterimSink {
   ~Responder() = default;
 };
 
-// Lives in the frame of the connection's coroutine, which owns it; its destructor is the finish hook and runs once,
-// after everything below it. Thread: its worker.
+// Lives in the frame of the connection's coroutine, which owns it; its destructor is the finish hook and runs
+// once, after everything below it. Thread: its worker.
 class Exchange {
  public:
   // `listener` belongs to the pinned snapshot.
-  Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder, Arena& arena,
-           const IpAddress& peer, Time began);
+  Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder,
+           Arena& arena, const IpAddress& peer, Time began);
   Exchange(const Exchange&) = delete;
   ~Exchange();
 
@@ -47,7 +47,9 @@ class Exchange {
   const http::RequestHead& request() const noexcept { return request_; }
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
-  void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }  // what the client would like to speak
+  void set_upgrade(std::string_view offer) noexcept {
+    upgrade_ = offer;
+  }                                                             // what the client would like to speak
   const IpAddress& peer() const noexcept { return peer_; }      // who is connected
   const IpAddress& client() const noexcept { return client_; }  // who asks, after trusted_proxies
   bool from_trusted_proxy() const noexcept { return from_trusted_; }
@@ -78,7 +80,8 @@ class Exchange {
   Verdict run_response_steps(Reply& reply);
   // The reply to a refusal of the gateway's own, after the listener's refusal steps.
   net::Task<Reply> refuse(Refusal refusal);
-  // The reply for an error: of the first failure step that has one, the last of which is the problem document.
+  // The reply for an error: of the first failure step that has one, the last of which is the problem
+  // document.
   net::Task<Reply> recover(Error error);
   // A step's own refusal: 401, 403. To be returned from the step.
   Verdict refuse_with(Errc code, std::string_view detail);
@@ -118,8 +121,8 @@ class Exchange {
   RequestRecord record_;
 };
 
-// Serves one exchange from its parsed head to the last byte of its answer. Destroying the task cancels everything
-// that is done for it.
+// Serves one exchange from its parsed head to the last byte of its answer. Destroying the task cancels
+// everything that is done for it.
 net::Task<void> serve(Exchange& x);
 
 }  // namespace gatehouse::gateway

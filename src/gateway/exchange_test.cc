@@ -29,7 +29,8 @@ struct Sink final : RecordSink {
 
 // A peer that says given bytes and keeps what it hears.
 struct Host {
-  explicit Host(net::MemoryWorld& world) : poller(world), loop(world.clock(), poller, 7), network(world, loop, poller) {}
+  explicit Host(net::MemoryWorld& world)
+      : poller(world), loop(world.clock(), poller, 7), network(world, loop, poller) {}
   net::MemoryPoller poller;
   net::Loop loop;
   net::MemoryNetwork network;
@@ -109,8 +110,7 @@ class ExchangeTest : public ::testing::Test {
   Host peer{world};
   Sink sink;
   StateRegistry registry;
-  std::unique_ptr<Worker> worker =
-      std::make_unique<Worker>(host.loop, host.network, sink, Worker::Options{});
+  std::unique_ptr<Worker> worker = std::make_unique<Worker>(host.loop, host.network, sink, Worker::Options{});
   std::unique_ptr<net::Acceptor> service_acceptor;
   std::vector<net::StreamPtr> streams;
   net::StreamPtr client;
@@ -162,7 +162,8 @@ TEST_F(ExchangeTest, PassesBodiesOn) {
   start(kConfig);
   auto serving = serve("");
   std::string answer;
-  std::string request = "POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'b');
+  std::string request =
+      "POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'b');
   auto asking = ask(request, answer);
   world.run_for(1s);
   EXPECT_NE(heard.find("\r\n\r\n" + std::string(100000, 'b')), std::string::npos);

@@ -27,7 +27,8 @@ http::H1Limits limits_of(const config::ListenerSpec& l) noexcept {
 
 }  // namespace
 
-H1Connection::H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit, net::StreamPtr stream)
+H1Connection::H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit,
+                           net::StreamPtr stream)
     : worker_(worker), listener_(listener), permit_(std::move(permit)), stream_(std::move(stream)) {}
 
 H1Connection::~H1Connection() { running_.cancel(); }
@@ -45,7 +46,8 @@ net::Task<void> H1Connection::run() {
       const CompiledListener* l = worker_.current().listener(listener_);
       if (!l) break;
       worker_.set_idle(*this, true);
-      auto bytes = co_await stream_->recv(BlockPool::kSmall, after(worker_.loop().now(), l->spec.timeouts.keep_alive));
+      auto bytes =
+          co_await stream_->recv(BlockPool::kSmall, after(worker_.loop().now(), l->spec.timeouts.keep_alive));
       worker_.set_idle(*this, false);
       if (!bytes || bytes->empty()) break;
       input_ = std::move(*bytes);
@@ -57,7 +59,8 @@ net::Task<void> H1Connection::run() {
   worker_.connection_ended(*this);
 }
 
-net::Task<Result<void>> H1Connection::read_head(http::H1RequestReader& reader, http::RequestHead& head, Time deadline) {
+net::Task<Result<void>> H1Connection::read_head(http::H1RequestReader& reader, http::RequestHead& head,
+                                                Time deadline) {
   for (;;) {
     auto progress = reader.feed(input_.view(), head);
     if (!progress) co_return std::unexpected(progress.error());
@@ -132,8 +135,8 @@ net::Task<void> H1Connection::refuse_request(Exchange& x, Error error) {
   (void)co_await x.responder().send(reply);
 }
 
-// Closes so that the client can read the answer: a close with bytes that are unread, or still on their way, would reset
-// the connection under it (RFC 9112 section 9.6).
+// Closes so that the client can read the answer: a close with bytes that are unread, or still on their way,
+// would reset the connection under it (RFC 9112 section 9.6).
 net::Task<void> H1Connection::linger() {
   stream_->shutdown_send();
   input_ = Slice{};

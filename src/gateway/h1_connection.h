@@ -20,8 +20,8 @@ class Exchange;
 class ConnectionPermit {
  public:
   // `exempt`: a trusted proxy is not counted by address.
-  ConnectionPermit(std::shared_ptr<SharedListener> shared, const config::ListenerSpec& spec, const IpAddress& ip,
-                   bool exempt)
+  ConnectionPermit(std::shared_ptr<SharedListener> shared, const config::ListenerSpec& spec,
+                   const IpAddress& ip, bool exempt)
       : address_(ip), by_address_(spec.per_address > 0 && !exempt) {
     if (!shared->open(spec.max_connections)) return;
     if (by_address_ && !shared->open_address(ip, spec.per_address)) {
@@ -51,8 +51,8 @@ class H1Connection final : public net::Doomed {
   H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit, net::StreamPtr stream);
   ~H1Connection() override;
 
-  void start();            // begins to serve; may end at once
-  void cancel() noexcept;  // ends it now; not from its own stack
+  void start();                                  // begins to serve; may end at once
+  void cancel() noexcept;                        // ends it now; not from its own stack
   void finish_soon() noexcept { last_ = true; }  // takes no further request
 
  private:
@@ -72,8 +72,8 @@ class H1Connection final : public net::Doomed {
   std::string listener_;
   ConnectionPermit permit_;
   net::StreamPtr stream_;
-  Slice input_;        // received and not yet read: the next request, or a part of it
-  bool last_ = false;  // no further request is taken
+  Slice input_;              // received and not yet read: the next request, or a part of it
+  bool last_ = false;        // no further request is taken
   net::Task<void> running_;  // last: it uses the others
 };
 

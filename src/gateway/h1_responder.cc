@@ -22,7 +22,8 @@ bool has_no_body(http::Method method, std::uint16_t status) noexcept {
 Error client_error(const Error& e) noexcept {
   switch (e.code) {
     case Errc::io_timeout:
-      return {Errc::client_too_slow, Origin::client, Retry::never, "the client did not take the answer in time"};
+      return {Errc::client_too_slow, Origin::client, Retry::never,
+              "the client did not take the answer in time"};
     case Errc::io_reset:
     case Errc::io_closed:
       return {Errc::client_closed, Origin::client, Retry::never, "the client went away during the answer"};
@@ -43,7 +44,8 @@ net::Task<Result<upstream::Piece>> H1RequestBody::pull_later() {
 bool H1RequestBody::drainable() const noexcept {
   if (inner_.finished()) return true;
   if (inner_.failed()) return false;
-  // A client that waits for `100 Continue` may send the body or not: nobody can tell where the next request begins.
+  // A client that waits for `100 Continue` may send the body or not: nobody can tell where the next request
+  // begins.
   if (expects_continue_) return false;
   std::optional<std::uint64_t> left = inner_.remaining();  // of chunks nobody knows how many follow
   return left && *left <= kDrainBytes;
@@ -122,7 +124,8 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
     bool events = http::is_event_stream(*reply.head);
     upstream::SendPatience patience{.idle = listener_.timeouts.write_idle,
                                     .min_rate = events ? 0 : listener_.timeouts.min_rate};
-    sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing, patience, progress_);
+    sent = co_await upstream::send_with_body(stream_, std::move(head), *reply.body, how.framing, patience,
+                                             progress_);
   } else {
     progress_.began = true;
     sent = co_await stream_.send(std::move(head), listener_.timeouts.write_idle);

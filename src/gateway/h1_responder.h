@@ -10,7 +10,8 @@
 
 namespace gatehouse::gateway {
 
-// A client's request body. The first pull that finds nothing there sends `100 Continue` where it was asked for.
+// A client's request body. The first pull that finds nothing there sends `100 Continue` where it was asked
+// for.
 class H1RequestBody final : public upstream::BodySource {
  public:
   H1RequestBody(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena,
@@ -36,7 +37,8 @@ class H1RequestBody final : public upstream::BodySource {
 
 class H1Responder final : public Responder {
  public:
-  H1Responder(net::Stream& stream, const config::ListenerSpec& listener, const http::H1RequestReader& reader) noexcept
+  H1Responder(net::Stream& stream, const config::ListenerSpec& listener,
+              const http::H1RequestReader& reader) noexcept
       : stream_(stream), listener_(listener), reader_(reader) {}
   H1Responder(const H1Responder&) = delete;
   // Without a length or chunks only a reset tells the client that the end is not the end.

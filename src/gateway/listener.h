@@ -11,7 +11,8 @@
 
 namespace gatehouse::gateway {
 
-// Thread: its worker. What the configuration says about it is read from the worker's current snapshot, by name.
+// Thread: its worker. What the configuration says about it is read from the worker's current snapshot, by
+// name.
 class Listener {
  public:
   Listener(Worker& worker, std::string name, std::unique_ptr<net::Acceptor> acceptor);

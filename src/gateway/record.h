@@ -31,10 +31,10 @@ struct RequestRecord {
   bool failed = false;               // `reason` says why
   Errc reason = Errc::internal;
   std::string_view detail;
-  Duration total{};       // first byte of the request to the last of the answer
-  Duration upstream{};    // waiting for the service's head, all tries together
-  Duration own{};         // until the head of the answer left, less `upstream` and less waiting for the client
-  Duration first_byte{};  // first byte of the request to the first of the answer
+  Duration total{};     // first byte of the request to the last of the answer
+  Duration upstream{};  // waiting for the service's head, all tries together
+  Duration own{};       // until the head of the answer left, less `upstream` and less waiting for the client
+  Duration first_byte{};        // first byte of the request to the first of the answer
   std::uint64_t bytes_in = 0;   // body
   std::uint64_t bytes_out = 0;  // body
   unsigned tries = 0;

@@ -1,4 +1,5 @@
-// Mutable state that outlives snapshots: looked up by stable identity, so that a reload keeps counts, health, budgets.
+// Mutable state that outlives snapshots: looked up by stable identity, so that a reload keeps counts, health,
+// budgets.
 //
 // Thread: control, at compile time. What it hands out is shared; each such type says how it may be used.
 #pragma once
@@ -14,7 +15,8 @@
 
 namespace gatehouse::gateway {
 
-// Labels of the requests that are counted together. The index is dense and stable for the life of the process.
+// Labels of the requests that are counted together. The index is dense and stable for the life of the
+// process.
 struct SeriesLabels {
   std::string route;
   std::string service;

@@ -17,7 +17,8 @@ class Steps {
     return rest_.done();
   }
   void await_suspend(std::coroutine_handle<> parent) noexcept {
-    rest_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+    rest_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); },
+                  parent.address());
   }
   std::optional<Reply> await_resume() {
     if (rest_) verdict_ = rest_.take();
@@ -69,7 +70,8 @@ net::Task<void> serve(Exchange& x) {
   }
 
   auto sent = co_await x.responder().send(*reply);
-  if (!sent && !x.responder().began()) {  // the body failed before the head had left: there can still be an answer
+  if (!sent &&
+      !x.responder().began()) {  // the body failed before the head had left: there can still be an answer
     reply = co_await x.recover(sent.error());
     sent = co_await x.responder().send(*reply);
   }

@@ -1,7 +1,7 @@
 // How many connections a listener has, in the whole process and by client address.
 //
-// Memory order: the count is relaxed; it guards nothing but itself. Addresses stand in sharded tables under locks,
-// touched once when a connection opens and once when it closes, and only where `per_address` is set.
+// Memory order: the count is relaxed; it guards nothing but itself. Addresses stand in sharded tables under
+// locks, touched once when a connection opens and once when it closes, and only where `per_address` is set.
 #pragma once
 
 #include <array>

@@ -16,8 +16,8 @@ std::uint64_t next_version() noexcept {
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-// The same service, version and URLs share their endpoints over reloads; other URLs are other endpoints, so that the
-// snapshot before keeps those it was compiled for.
+// The same service, version and URLs share their endpoints over reloads; other URLs are other endpoints, so
+// that the snapshot before keeps those it was compiled for.
 std::string version_key(const config::ServiceSpec& s, const config::VersionSpec& v) {
   std::string key = "version/" + s.name + "/" + v.name;
   for (const auto& u : v.urls) key += " " + u.text;
@@ -51,7 +51,8 @@ Verdict describe_problem(const void*, Exchange& x, const Error& error) {
 
 class SnapshotCompiler {
  public:
-  SnapshotCompiler(std::shared_ptr<const config::Spec> spec, StateRegistry& registry, Snapshot::FilterKinds filters)
+  SnapshotCompiler(std::shared_ptr<const config::Spec> spec, StateRegistry& registry,
+                   Snapshot::FilterKinds filters)
       : spec_(*spec), registry_(registry), filters_(filters), snapshot_(new Snapshot) {
     snapshot_->version_ = next_version();
     snapshot_->spec_ = std::move(spec);
@@ -65,7 +66,8 @@ class SnapshotCompiler {
     snapshot_->routes_.reserve(spec_.routes.size());
     for (const auto& r : spec_.routes) add_route(r);
     for (const auto& l : spec_.listeners) add_listener(l);
-    if (config::has_errors(diagnostics_) || !snapshot_->router_) return std::unexpected(std::move(diagnostics_));
+    if (config::has_errors(diagnostics_) || !snapshot_->router_)
+      return std::unexpected(std::move(diagnostics_));
     return std::shared_ptr<const Snapshot>(std::move(snapshot_));
   }
 
@@ -125,8 +127,8 @@ class SnapshotCompiler {
   std::unique_ptr<const Target> redirect(const config::RouteSpec& r) {
     return std::make_unique<RedirectTarget>(for_each_pattern(r,
                                                              [&](const config::PathPattern* p) {
-                                                               return CompiledRewrite::redirect(r.redirect->to, p, r.at,
-                                                                                                diagnostics_);
+                                                               return CompiledRewrite::redirect(
+                                                                   r.redirect->to, p, r.at, diagnostics_);
                                                              }),
                                             r.redirect->status);
   }
@@ -189,7 +191,8 @@ std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> Snapshot::co
   return SnapshotCompiler(std::move(spec), registry, filters).run();
 }
 
-std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener, std::unique_ptr<const Target> target) {
+std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener,
+                                                 std::unique_ptr<const Target> target) {
   std::unique_ptr<Snapshot> s(new Snapshot);
   s->version_ = next_version();
   s->spec_ = std::make_shared<config::Spec>();
@@ -206,7 +209,8 @@ std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener, 
 }
 
 const CompiledListener* Snapshot::listener(std::string_view name) const noexcept {
-  auto it = std::ranges::find(listeners_, name, [](const auto& l) -> std::string_view { return l.spec.name; });
+  auto it =
+      std::ranges::find(listeners_, name, [](const auto& l) -> std::string_view { return l.spec.name; });
   return it == listeners_.end() ? nullptr : &*it;
 }
 

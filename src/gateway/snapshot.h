@@ -65,7 +65,8 @@ class Snapshot {
       std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters);
 
   // One listener on which `target` answers everything; for the admin API.
-  static std::shared_ptr<const Snapshot> direct(config::ListenerSpec listener, std::unique_ptr<const Target> target);
+  static std::shared_ptr<const Snapshot> direct(config::ListenerSpec listener,
+                                                std::unique_ptr<const Target> target);
 
   std::uint64_t version() const noexcept { return version_; }  // counts up with every compile of the process
   const config::Spec& spec() const noexcept { return *spec_; }

@@ -1,4 +1,5 @@
-// What produces the answer of a route: a service, a redirect, a fixed reply; the admin API on its own listener.
+// What produces the answer of a route: a service, a redirect, a fixed reply; the admin API on its own
+// listener.
 #pragma once
 
 #include "base/error.h"

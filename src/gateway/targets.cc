@@ -48,7 +48,8 @@ net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
   x.record().series = to.series;
 
   http::RequestHead& head = x.request();
-  std::string_view path = rewrite_path(rewrite_of(parts_.rewrites, x.choice()), x.choice().captures, head.path, x.arena());
+  std::string_view path =
+      rewrite_path(rewrite_of(parts_.rewrites, x.choice()), x.choice().captures, head.path, x.arena());
   std::string_view target = head.query.empty() ? path : x.arena().concat(path, head.query);
   if (head.asterisk) target = "*";
   add_own_headers(x);
@@ -66,8 +67,9 @@ net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
 
 net::Task<Result<Reply>> RedirectTarget::answer(Exchange& x) const {
   auto* head = x.new_response(status_);
-  head->headers.add(http::HeaderId::location,
-                    redirect_target(rewrite_of(to_, x.choice()), x.choice().captures, x.request().query, x.arena()));
+  head->headers.add(
+      http::HeaderId::location,
+      redirect_target(rewrite_of(to_, x.choice()), x.choice().captures, x.request().query, x.arena()));
   co_return Reply{head, nullptr};
 }
 

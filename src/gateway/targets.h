@@ -21,10 +21,10 @@ struct WeightedVersion {
 class ProxyTarget final : public Target {
  public:
   struct Parts {
-    std::vector<WeightedVersion> versions;          // never empty; the last reaches 100
-    std::vector<upstream::CallPolicy> policies;     // by position in `versions`
-    std::vector<CompiledRewrite> rewrites;          // by the pattern that matched
-    std::string host;                               // for Host instead of the client's; empty = the client's
+    std::vector<WeightedVersion> versions;       // never empty; the last reaches 100
+    std::vector<upstream::CallPolicy> policies;  // by position in `versions`
+    std::vector<CompiledRewrite> rewrites;       // by the pattern that matched
+    std::string host;                            // for Host instead of the client's; empty = the client's
   };
   explicit ProxyTarget(Parts parts) : parts_(std::move(parts)) {}
   net::Task<Result<Reply>> answer(Exchange& x) const override;
@@ -36,7 +36,8 @@ class ProxyTarget final : public Target {
 
 class RedirectTarget final : public Target {
  public:
-  RedirectTarget(std::vector<CompiledRewrite> to, std::uint16_t status) : to_(std::move(to)), status_(status) {}
+  RedirectTarget(std::vector<CompiledRewrite> to, std::uint16_t status)
+      : to_(std::move(to)), status_(status) {}
   net::Task<Result<Reply>> answer(Exchange& x) const override;
 
  private:

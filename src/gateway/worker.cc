@@ -69,7 +69,8 @@ void Worker::install() {
   std::erase_if(listeners_, [this](const auto& l) { return !current().listener(l->name()); });
   for (auto& s : sockets) {
     if (draining_) break;
-    std::erase_if(listeners_, [&](const auto& l) { return l->name() == s.listener; });  // it moved to another port
+    std::erase_if(listeners_,
+                  [&](const auto& l) { return l->name() == s.listener; });  // it moved to another port
     if (auto acceptor = network_.accept_on(std::move(s.socket)))
       listeners_.push_back(std::make_unique<Listener>(*this, s.listener, std::move(*acceptor)));
   }
@@ -148,7 +149,8 @@ void Worker::begin_drain(Time deadline) {
 }
 
 void Worker::check_drained() {
-  if (draining_ && open_ == 0 && options_.on_drained) std::exchange(options_.on_drained, nullptr)(options_.index);
+  if (draining_ && open_ == 0 && options_.on_drained)
+    std::exchange(options_.on_drained, nullptr)(options_.index);
 }
 
 }  // namespace gatehouse::gateway

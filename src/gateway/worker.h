@@ -24,7 +24,8 @@ class Worker;
 
 // A snapshot on one worker, with plain counts of who uses it: a request takes a pin, not a shared_ptr.
 struct SnapshotHolder {
-  explicit SnapshotHolder(std::shared_ptr<const Snapshot> s) : snapshot(std::move(s)), scratch(snapshot->router()) {}
+  explicit SnapshotHolder(std::shared_ptr<const Snapshot> s)
+      : snapshot(std::move(s)), scratch(snapshot->router()) {}
   std::shared_ptr<const Snapshot> snapshot;
   RouterScratch scratch;
   std::uint32_t pins = 0;
@@ -48,7 +49,8 @@ class SnapshotPin {
   SnapshotHolder* holder_;
 };
 
-// What a worker counts beside requests. Written by the worker alone with plain relaxed stores; read by control.
+// What a worker counts beside requests. Written by the worker alone with plain relaxed stores; read by
+// control.
 struct WorkerStats {
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> connections{0};       // open now
@@ -70,8 +72,8 @@ class Worker {
  public:
   struct Options {
     unsigned index = 0;
-    // Called on the worker's thread when a published snapshot is in force; `retired` ones are handed back so that
-    // their last reference is dropped elsewhere.
+    // Called on the worker's thread when a published snapshot is in force; `retired` ones are handed back so
+    // that their last reference is dropped elsewhere.
     std::function<void(unsigned index, std::uint64_t version)> on_installed;
     std::function<void(std::shared_ptr<const Snapshot>)> on_retired;
     std::function<void(unsigned index)> on_drained;  // the last connection is gone after begin_drain
@@ -80,12 +82,12 @@ class Worker {
   Worker(const Worker&) = delete;
   ~Worker();  // cancels everything; the loop must not be running
 
-  // Any thread. The latest snapshot wins; sockets are never lost. Listeners that the snapshot no longer has stop
-  // accepting.
+  // Any thread. The latest snapshot wins; sockets are never lost. Listeners that the snapshot no longer has
+  // stop accepting.
   void publish(std::shared_ptr<const Snapshot> snapshot, std::vector<NewSocket> sockets);
 
-  // Stops accepting, closes idle connections, ends the others with their current answer; what is left at `deadline`
-  // is cancelled.
+  // Stops accepting, closes idle connections, ends the others with their current answer; what is left at
+  // `deadline` is cancelled.
   void begin_drain(Time deadline);
   bool draining() const noexcept { return draining_; }
   std::size_t connections() const noexcept { return open_; }

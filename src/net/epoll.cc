@@ -22,7 +22,8 @@ int milliseconds_until(Time until, Time now) noexcept {
 
 }  // namespace
 
-EpollPoller::EpollPoller() : epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+EpollPoller::EpollPoller()
+    : epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)), wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (epoll_fd_ < 0 || wake_fd_ < 0) std::abort();
   epoll_event e{};
   e.events = EPOLLIN | EPOLLET;
@@ -78,7 +79,8 @@ void EpollPoller::remove(Ticket ticket) noexcept {
 
 void EpollPoller::poll(Time until, Loop& loop) {
   std::array<epoll_event, 256> events;
-  int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), milliseconds_until(until, loop.now()));
+  int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                       milliseconds_until(until, loop.now()));
   loop.woken();
   for (int i = 0; i < n; ++i) {
     const epoll_event& e = events[static_cast<std::size_t>(i)];

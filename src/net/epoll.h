@@ -1,4 +1,5 @@
-// Events by epoll: registered once a descriptor, edge-triggered for both directions, never changed in steady state.
+// Events by epoll: registered once a descriptor, edge-triggered for both directions, never changed in steady
+// state.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ class EpollPoller final : public Poller {
   void poll(Time until, Loop& loop) override;
   void wake() noexcept override;
 
-  // Returns a ticket; 0 = out of resources. A second event of one batch may name a dead descriptor, so epoll is told
-  // slot and generation, never a pointer.
+  // Returns a ticket; 0 = out of resources. A second event of one batch may name a dead descriptor, so epoll
+  // is told slot and generation, never a pointer.
   using Ticket = std::uint64_t;
   Ticket add(int fd, std::uint32_t events, EpollHandler& handler) noexcept;
   void remove(Ticket ticket) noexcept;  // the descriptor is closed by its owner, which ends the registration

@@ -72,7 +72,7 @@ class Loop {
   // For a scheduler that is not the loop's own thread of control (the simulation).
   Time next_timer() const noexcept {
     return timers_.next();
-  }                                 // no timer fires before it; kNever: none is set
+  }  // no timer fires before it; kNever: none is set
   bool has_work() const noexcept {  // a turn would not wait
     return !ready_.empty() || !doomed_.empty() || has_mail_.load(std::memory_order_acquire);
   }

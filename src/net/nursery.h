@@ -19,7 +19,8 @@ class Nursery {
   bool full() const noexcept { return running_ >= limit_; }
   std::size_t running() const noexcept { return running_; }
 
-  // Takes a task that has started. Ask `full` before starting one: beyond the limit it is cancelled, and false.
+  // Takes a task that has started. Ask `full` before starting one: beyond the limit it is cancelled, and
+  // false.
   bool adopt(Task<void> task) {
     if (task.done()) return true;
     if (full()) return false;

@@ -84,7 +84,8 @@ struct SendOp {
   Time deadline = kNever;  // of the whole, however it moves
 
   void rearm(Loop& loop) noexcept {
-    if (progress_timer) loop.set_timer(*progress_timer, std::min(deadline, after(loop.now(), progress_limit)));
+    if (progress_timer)
+      loop.set_timer(*progress_timer, std::min(deadline, after(loop.now(), progress_limit)));
   }
 };
 // Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's
@@ -113,7 +114,8 @@ class Stream {
   // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`;
   // io_reset, with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the
   // stream good for closing only.
-  [[nodiscard]] SendAwaitable send(SliceList&& data, Duration progress_limit, Time deadline = kNever) noexcept;
+  [[nodiscard]] SendAwaitable send(SliceList&& data, Duration progress_limit,
+                                   Time deadline = kNever) noexcept;
   [[nodiscard]] SendAwaitable send(Slice data, Duration progress_limit) noexcept;
 
   // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this
@@ -192,7 +194,8 @@ class Stream::SendAwaitable {
     op_.progress_limit = limit;
     op_.deadline = deadline;
   }
-  SendAwaitable(Stream& stream, Slice data, Duration limit) noexcept : stream_(stream), timer_(&expired, this) {
+  SendAwaitable(Stream& stream, Slice data, Duration limit) noexcept
+      : stream_(stream), timer_(&expired, this) {
     op_.data.add(std::move(data));
     op_.progress_limit = limit;
   }

@@ -1,9 +1,9 @@
 // Task: a coroutine that its holder owns.
 //
-// It starts at once and runs until it has to wait; a task that finished at once costs its awaiter no suspension.
-// Destroying a Task destroys its frame and with it every child it is waiting for: that is cancellation, synchronous
-// and noexcept. A task is destroyed by its owner only, never from its own stack. One thread. Exceptions do not leave
-// a coroutine: one that would ends the process.
+// It starts at once and runs until it has to wait; a task that finished at once costs its awaiter no
+// suspension. Destroying a Task destroys its frame and with it every child it is waiting for: that is
+// cancellation, synchronous and noexcept. A task is destroyed by its owner only, never from its own stack.
+// One thread. Exceptions do not leave a coroutine: one that would ends the process.
 #pragma once
 
 #include <cassert>
@@ -106,7 +106,8 @@ class [[nodiscard]] Task {
       Task task;
       bool await_ready() const noexcept { return task.done(); }
       void await_suspend(std::coroutine_handle<> parent) noexcept {
-        task.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+        task.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); },
+                     parent.address());
       }
       T await_resume() { return task.take(); }
     };

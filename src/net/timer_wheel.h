@@ -1,4 +1,5 @@
-// Timers in a hierarchical wheel (Varghese, Lauck 1987): setting and cancelling are O(1), a tick is one millisecond.
+// Timers in a hierarchical wheel (Varghese, Lauck 1987): setting and cancelling are O(1), a tick is one
+// millisecond.
 #pragma once
 
 #include <array>

@@ -21,7 +21,8 @@ struct Piece {
   const http::HeaderTable* trailers = nullptr;  // Kind::trailers: the body has ended with these
 };
 
-// One body of one message. Thread: the loop of its exchange. After `trailers`, `end` or an error it is not pulled again.
+// One body of one message. Thread: the loop of its exchange. After `trailers`, `end` or an error it is not
+// pulled again.
 class BodySource {
  public:
   virtual ~BodySource() = default;
@@ -44,7 +45,8 @@ class Pull {
     return task_.done();
   }
   void await_suspend(std::coroutine_handle<> parent) noexcept {
-    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); }, parent.address());
+    task_.on_done([](void* p) noexcept { return std::coroutine_handle<>::from_address(p); },
+                  parent.address());
   }
   Result<Piece> await_resume() { return task_ ? task_.take() : std::move(piece_); }
 

@@ -48,7 +48,8 @@ class Attempts {
   const AcquireOptions& options() const noexcept { return options_; }
   Time deadline() const noexcept { return deadline_; }
 
-  // A pooled connection that died before any byte of the answer: once more on a fresh one, outside tries and budget.
+  // A pooled connection that died before any byte of the answer: once more on a fresh one, outside tries and
+  // budget.
   bool again_on_fresh(const Error& e, bool sent, const Endpoint* endpoint) {
     if (e.retry != Retry::if_reused || options_.fresh || !replayable(sent)) return false;
     options_.fresh = true;
@@ -68,9 +69,7 @@ class Attempts {
   BodyPtr take_body() noexcept { return std::move(replay_); }
 
  private:
-  bool replayable(bool sent) {
-    return (safe_ || !sent) && (!replay_ || replay_->rewind());
-  }
+  bool replayable(bool sent) { return (safe_ || !sent) && (!replay_ || replay_->rewind()); }
   Client& client_;
   Call& call_;
   bool safe_;

@@ -1,6 +1,7 @@
 // One request to a service and its answer: endpoints, connections, attempts, retries and time limits.
 //
-// It knows no exchange and no filter: proxying and health checks use it now, key fetches, mirrors and GraphQL later.
+// It knows no exchange and no filter: proxying and health checks use it now, key fetches, mirrors and GraphQL
+// later.
 #pragma once
 
 #include <string_view>
@@ -12,15 +13,16 @@
 
 namespace gatehouse::upstream {
 
-// What happened, for log and metrics. Filled in as it happens, so it is right also when the call is cancelled.
+// What happened, for log and metrics. Filled in as it happens, so it is right also when the call is
+// cancelled.
 struct CallReport {
   unsigned tries = 0;
-  std::string_view endpoint;           // of the last attempt; in the call's arena
-  Time began{};                        // times are Time{} until it happens
+  std::string_view endpoint;  // of the last attempt; in the call's arena
+  Time began{};               // times are Time{} until it happens
   Time head_at{};
   Time request_sent{};
-  std::uint64_t request_bytes = 0;  // body bytes handed to the service
-  std::uint64_t response_bytes = 0; // body bytes received
+  std::uint64_t request_bytes = 0;   // body bytes handed to the service
+  std::uint64_t response_bytes = 0;  // body bytes received
   bool reused = false;
 };
 
@@ -37,18 +39,18 @@ class InterimSink {
 struct Call {
   const Service& service;
   const ServiceVersion& version;
-  const http::RequestHead& head;   // as it shall arrive: the gateway's own fields are in it
-  std::string_view target;         // path and query as sent
-  BodySource* body = nullptr;      // null = none
-  const CallPolicy& policy;        // the service's, or a route's copy
-  Arena& arena;                    // the answer's head and body live here
+  const http::RequestHead& head;  // as it shall arrive: the gateway's own fields are in it
+  std::string_view target;        // path and query as sent
+  BodySource* body = nullptr;     // null = none
+  const CallPolicy& policy;       // the service's, or a route's copy
+  Arena& arena;                   // the answer's head and body live here
   CallReport& report;
   InterimSink* interim = nullptr;
 };
 
-// Errors: connect_refused, connect_timeout, name_not_resolved, saturated, upstream_timeout, deadline_exceeded,
-// upstream_reset, upstream_closed, upstream_malformed; or the error of the request's body, with its own origin.
-// Destroying the task cancels the work at once.
+// Errors: connect_refused, connect_timeout, name_not_resolved, saturated, upstream_timeout,
+// deadline_exceeded, upstream_reset, upstream_closed, upstream_malformed; or the error of the request's body,
+// with its own origin. Destroying the task cancels the work at once.
 net::Task<Result<Response>> call(Client& client, Call c);
 
 }  // namespace gatehouse::upstream

@@ -5,17 +5,21 @@
 namespace gatehouse::upstream {
 namespace {
 
-constexpr Duration kSweepEvery = 500ms;  // so that a `Keep-Alive: timeout` less 1 s is met before the service closes
+constexpr Duration kSweepEvery =
+    500ms;  // so that a `Keep-Alive: timeout` less 1 s is met before the service closes
 constexpr std::uint64_t kCountBatch = 32;
 
-void bump(std::atomic<std::uint64_t>& counter, std::int64_t by = 1) noexcept {  // one writer: no locked instruction
-  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by), std::memory_order_relaxed);
+void bump(std::atomic<std::uint64_t>& counter,
+          std::int64_t by = 1) noexcept {  // one writer: no locked instruction
+  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by),
+                std::memory_order_relaxed);
 }
 
 Error connect_error(const Error& e) noexcept {
   switch (e.code) {
     case Errc::io_timeout:
-      return {Errc::connect_timeout, Origin::upstream, Retry::safe, "the connection was not accepted in time"};
+      return {Errc::connect_timeout, Origin::upstream, Retry::safe,
+              "the connection was not accepted in time"};
     case Errc::io_no_descriptors: return {Errc::out_of_resources, Origin::gateway, Retry::never, e.detail};
     default: return {Errc::connect_refused, Origin::upstream, Retry::safe, e.detail};
   }
@@ -123,7 +127,8 @@ std::unique_ptr<UpstreamConnection> Client::take_idle(LocalEndpoint& e, bool pro
   return nullptr;
 }
 
-bool Client::try_acquire(const Service& s, const ServiceVersion& v, const AcquireOptions& o, Result<Lease>& out) {
+bool Client::try_acquire(const Service& s, const ServiceVersion& v, const AcquireOptions& o,
+                         Result<Lease>& out) {
   LocalVersion& l = local(v);
   if (l.endpoints.empty()) {
     if (l.set->state == EndpointSet::State::failed) {
@@ -210,7 +215,8 @@ void Client::close_idle() {
   }
 }
 
-// Closes what is idle for too long or was closed by its peer, and forgets endpoints that no service has any more.
+// Closes what is idle for too long or was closed by its peer, and forgets endpoints that no service has any
+// more.
 void Client::sweep(void* raw) noexcept {
   auto* self = static_cast<Client*>(raw);
   Time now = self->loop_.now();

@@ -32,8 +32,8 @@ struct LocalEndpoint {
   ~LocalEndpoint();
 };
 
-// The right to make one attempt: an endpoint, a connection, a load count and a permit. Destroyed without `finish` it
-// was cancelled: permits return and nobody is blamed.
+// The right to make one attempt: an endpoint, a connection, a load count and a permit. Destroyed without
+// `finish` it was cancelled: permits return and nobody is blamed.
 class Lease {
  public:
   Lease() noexcept = default;
@@ -58,7 +58,8 @@ class Lease {
   bool valid() const noexcept { return endpoint_ != nullptr; }
   bool connected() const noexcept { return connection_ != nullptr; }
   void set_connection(std::unique_ptr<UpstreamConnection> c) noexcept { connection_ = std::move(c); }
-  // Both directions of the exchange have ended in order: the connection may carry another one until `expires`.
+  // Both directions of the exchange have ended in order: the connection may carry another one until
+  // `expires`.
   void give_back_connection(Time expires) &&;
 
  private:
@@ -91,10 +92,11 @@ class Client {
   net::Loop& loop() const noexcept { return loop_; }
   ClientCounters& counters() noexcept { return counters_; }
 
-  // An endpoint by the service's balancing, and a pooled connection if there is one. Returns false if something has
-  // to be waited for (a name, a connection): then `acquire_later` goes on with `out`.
+  // An endpoint by the service's balancing, and a pooled connection if there is one. Returns false if
+  // something has to be waited for (a name, a connection): then `acquire_later` goes on with `out`.
   bool try_acquire(const Service& s, const ServiceVersion& v, const AcquireOptions& o, Result<Lease>& out);
-  net::Task<Result<Lease>> acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o, Lease begun);
+  net::Task<Result<Lease>> acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o,
+                                         Lease begun);
 
   // Counts a first try towards the retry budget, in batches.
   void count_request(const ServiceVersion& v, RetryBudget& budget);

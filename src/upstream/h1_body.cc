@@ -112,17 +112,20 @@ bool H1Body::too_slow() noexcept {
 net::Task<Result<Piece>> H1Body::pull_later() {
   Result<Piece> out{Piece{}};
   for (;;) {
-    if (too_slow()) co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
+    if (too_slow())
+      co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
     auto bytes = co_await stream_.recv(read_size_, after(stream_.loop().now(), policy_.idle));
     if (!bytes && bytes.error().code == Errc::io_timeout)
       co_return break_off(Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
-    if (!bytes) co_return break_off(Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");
+    if (!bytes)
+      co_return break_off(Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");
     if (bytes->empty()) {
       if (framing_.kind == Kind::until_close) {
         finished_ = true;
         co_return Piece{};
       }
-      co_return break_off(Errc::client_closed, Errc::upstream_truncated, "the connection ended before the body did");
+      co_return break_off(Errc::client_closed, Errc::upstream_truncated,
+                          "the connection ended before the body did");
     }
     // A block that came full promises more: bulk is read in larger ones.
     read_size_ = bytes->size() + sizeof(Block) >= read_size_ ? BlockPool::kLarge : BlockPool::kMedium;

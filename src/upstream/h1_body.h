@@ -1,4 +1,5 @@
-// The body of an HTTP/1 message as it comes from a stream: by length, chunked, or until the end of the connection.
+// The body of an HTTP/1 message as it comes from a stream: by length, chunked, or until the end of the
+// connection.
 #pragma once
 
 #include "base/arena.h"
@@ -12,17 +13,23 @@ namespace gatehouse::upstream {
 // Whose body it is and how patient we are.
 struct H1BodyPolicy {
   Origin sender = Origin::client;
-  Duration idle{30s};          // nothing moved for this long
-  std::uint64_t max_bytes = 0; // 0 = no limit; body_too_large beyond it
-  std::uint64_t min_rate = 0;  // bytes per second, averaged over 30 s; 0 = off
+  Duration idle{30s};           // nothing moved for this long
+  std::uint64_t max_bytes = 0;  // 0 = no limit; body_too_large beyond it
+  std::uint64_t min_rate = 0;   // bytes per second, averaged over 30 s; 0 = off
 };
 
-// Pulls from `input` (bytes that came with the head; what follows the body stays there) and then from the stream.
-// References must outlive it; nobody else receives from the stream meanwhile.
+// Pulls from `input` (bytes that came with the head; what follows the body stays there) and then from the
+// stream. References must outlive it; nobody else receives from the stream meanwhile.
 class H1Body final : public BodySource {
  public:
-  H1Body(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena, const H1BodyPolicy& policy)
-      : stream_(stream), input_(input), arena_(arena), policy_(policy), framing_(framing), left_(framing.length),
+  H1Body(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena,
+         const H1BodyPolicy& policy)
+      : stream_(stream),
+        input_(input),
+        arena_(arena),
+        policy_(policy),
+        framing_(framing),
+        left_(framing.length),
         finished_(framing.kind == http::Framing::Kind::none ||
                   (framing.kind == http::Framing::Kind::length && framing.length == 0)) {}
 
@@ -30,8 +37,10 @@ class H1Body final : public BodySource {
   net::Task<Result<Piece>> pull_later() override;
   std::optional<std::uint64_t> length() const noexcept override;
 
-  bool finished() const noexcept { return finished_; }  // read to its end: the connection may carry another message
-  bool failed() const noexcept { return failed_; }      // nobody can say where the next message begins
+  bool finished() const noexcept {
+    return finished_;
+  }  // read to its end: the connection may carry another message
+  bool failed() const noexcept { return failed_; }  // nobody can say where the next message begins
   std::uint64_t received() const noexcept { return received_; }
   // Bytes still announced; nullopt if unknown.
   std::optional<std::uint64_t> remaining() const noexcept;

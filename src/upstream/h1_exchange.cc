@@ -11,8 +11,8 @@ namespace {
 using Kind = http::Framing::Kind;
 
 constexpr http::H1Limits kResponseLimits{.max_head = 64 * 1024, .max_target = 0, .max_fields = 200};
-constexpr int kMaxInterim = 16;  // 1xx heads before the final one
-constexpr Duration kMargin = 1s; // a connection is left alone this long before its service would close it
+constexpr int kMaxInterim = 16;   // 1xx heads before the final one
+constexpr Duration kMargin = 1s;  // a connection is left alone this long before its service would close it
 
 }  // namespace
 
@@ -76,8 +76,8 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::run_without_body(Time deadlin
 }
 
 net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
-  auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing, {.idle = call_.policy.body_idle},
-                                   progress_);
+  auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing,
+                                      {.idle = call_.policy.body_idle}, progress_);
   call_.report.request_bytes = progress_.body_bytes;
   if (sent) {
     begin_head();
@@ -86,8 +86,8 @@ net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
   bool of_stream = sent.error().code == Errc::io_reset || sent.error().code == Errc::io_timeout;
   if (of_stream && sent.error().retry == Retry::safe && progress_.sends == 1) progress_.began = false;
   pump_error_ = of_stream ? send_error(sent.error()) : sent.error();
-  // A body that broke off must not leave the service waiting for its rest. But a service that stopped reading may
-  // have answered before: that answer is still read.
+  // A body that broke off must not leave the service waiting for its rest. But a service that stopped reading
+  // may have answered before: that answer is still read.
   if (!of_stream) stream_.abort();
 }
 
@@ -119,7 +119,8 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::read_head(Heard heard) {
   while (heard != Heard::final_head) {
     if (heard == Heard::interim) {
       if (head_->status != 100 && call_.interim) {  // 100 is ours to send
-        if (auto sent = co_await call_.interim->interim(*head_); !sent) co_return std::unexpected(sent.error());
+        if (auto sent = co_await call_.interim->interim(*head_); !sent)
+          co_return std::unexpected(sent.error());
       }
       forget_interim();
     } else if (auto taken = take(co_await stream_.recv(BlockPool::kMedium, head_deadline_)); !taken) {
@@ -135,7 +136,8 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::read_head(Heard heard) {
 Result<void> H1Exchange::take(Result<Slice> bytes) {
   if (!bytes) return std::unexpected(head_error(bytes.error()));
   if (bytes->empty()) return std::unexpected(head_error({.code = Errc::io_closed}));
-  input_ = input_.empty() ? std::move(*bytes) : net::joined(client_.loop().blocks(), std::move(input_), *bytes);
+  input_ =
+      input_.empty() ? std::move(*bytes) : net::joined(client_.loop().blocks(), std::move(input_), *bytes);
   return {};
 }
 
@@ -166,8 +168,9 @@ Result<http::ResponseHead*> H1Exchange::finish_head() {
   head_block_ = input_.block();
   input_.remove_prefix(reader_.consumed());
   response_reusable_ = reader_.keep_alive() && reader_.framing().kind != Kind::until_close;
-  H1BodyPolicy policy{.sender = Origin::upstream,
-                      .idle = http::is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
+  H1BodyPolicy policy{
+      .sender = Origin::upstream,
+      .idle = http::is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
   body_.emplace(stream_, input_, reader_.framing(), call_.arena, policy);
   return head_;
 }
@@ -181,7 +184,8 @@ Error H1Exchange::head_error(const Error& e) const noexcept {
         return {Errc::deadline_exceeded, Origin::upstream, Retry::never, "no answer before the deadline"};
       return {Errc::upstream_timeout, Origin::upstream, Retry::never, "no response head in time"};
     case Errc::io_closed:
-      return {Errc::upstream_closed, Origin::upstream, retry, "the connection was closed before the response"};
+      return {Errc::upstream_closed, Origin::upstream, retry,
+              "the connection was closed before the response"};
     default:
       return {Errc::upstream_reset, Origin::upstream, retry, "the connection was reset before the response"};
   }
@@ -189,9 +193,11 @@ Error H1Exchange::head_error(const Error& e) const noexcept {
 
 Error H1Exchange::send_error(const Error& e) const noexcept {
   if (e.code == Errc::io_timeout)
-    return {Errc::upstream_timeout, Origin::upstream, Retry::never, "the service did not take the request in time"};
+    return {Errc::upstream_timeout, Origin::upstream, Retry::never,
+            "the service did not take the request in time"};
   Retry retry = lease_.connection().reused ? Retry::if_reused : Retry::never;
-  return {Errc::upstream_reset, Origin::upstream, retry, "the connection was reset while the request was sent"};
+  return {Errc::upstream_reset, Origin::upstream, retry,
+          "the connection was reset while the request was sent"};
 }
 
 void H1Exchange::count(const Result<Piece>& piece) noexcept {

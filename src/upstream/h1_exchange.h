@@ -1,5 +1,5 @@
-// One exchange on an HTTP/1 connection to a service: the request goes out, the head of the answer comes in, and what
-// remains is the body of that answer.
+// One exchange on an HTTP/1 connection to a service: the request goes out, the head of the answer comes in,
+// and what remains is the body of that answer.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace gatehouse::upstream {
 
-// Lives in the arena of its exchange, as the body of the answer. Gives the connection back to its pool when both
-// directions ended in order, and closes it otherwise.
+// Lives in the arena of its exchange, as the body of the answer. Gives the connection back to its pool when
+// both directions ended in order, and closes it otherwise.
 class H1Exchange final : public BodySource {
  public:
   H1Exchange(Client& client, Lease lease, const Call& call);
@@ -53,7 +53,7 @@ class H1Exchange final : public BodySource {
   Lease lease_;
   const Call call_;
   net::Stream& stream_;
-  Slice input_;        // received and not yet read
+  Slice input_;          // received and not yet read
   BlockRef head_block_;  // what the head's views point into
   http::H1ResponseReader reader_;
   http::ResponseHead* head_ = nullptr;

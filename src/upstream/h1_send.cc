@@ -13,7 +13,8 @@ namespace {
 using Kind = http::Framing::Kind;
 
 constexpr std::size_t kFlushAt = 128 * 1024;  // bytes gathered before they are sent; bounds memory per stream
-constexpr std::size_t kCopyBelow = 1024;      // a small piece costs less to copy than to send as a part of its own
+constexpr std::size_t kCopyBelow =
+    1024;  // a small piece costs less to copy than to send as a part of its own
 
 // Gathers what is to leave in one write.
 class Gather {
@@ -77,8 +78,8 @@ Time slowest(const net::Stream& stream, std::size_t bytes, const SendPatience& p
 
 }  // namespace
 
-net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySource& body, http::Framing framing,
-                                       SendPatience patience, SendProgress& progress) {
+net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySource& body,
+                                       http::Framing framing, SendPatience patience, SendProgress& progress) {
   Gather out(stream.loop().blocks(), std::move(head));
   bool ended = false;
   while (!ended || out.bytes()) {

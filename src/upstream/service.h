@@ -11,8 +11,8 @@
 
 namespace gatehouse::upstream {
 
-// The endpoints of one version, in the registry. `index` is dense and never used again, so that loops find what they
-// keep about it by position.
+// The endpoints of one version, in the registry. `index` is dense and never used again, so that loops find
+// what they keep about it by position.
 struct SharedVersion {
   explicit SharedVersion(std::uint32_t i) noexcept : index(i) {}
   const std::uint32_t index;

@@ -1,8 +1,8 @@
 // What all loops share about one endpoint: its address, and one atomic word that says whether to use it.
 //
-// Owner: the set of its service (shared_endpoint_set.h). The word is written by any loop; every write is a single
-// compare-and-swap or store of the whole word, and nothing else hangs on its value, so relaxed order is enough: a loop
-// that sees it late sends one more connection to an endpoint that refuses it.
+// Owner: the set of its service (shared_endpoint_set.h). The word is written by any loop; every write is a
+// single compare-and-swap or store of the whole word, and nothing else hangs on its value, so relaxed order
+// is enough: a loop that sees it late sends one more connection to an endpoint that refuses it.
 #pragma once
 
 #include <atomic>
@@ -22,10 +22,12 @@ class Endpoint {
   const net::SocketAddress& address() const noexcept { return address_; }
   const std::string& name() const noexcept { return name_; }  // for logs: "10.0.0.7:8080"
 
-  // True if requests may go there. After its time out, one caller is let through: a trial that others do not share.
+  // True if requests may go there. After its time out, one caller is let through: a trial that others do not
+  // share.
   bool usable(Time now) noexcept {
     std::uint64_t w = word_.load(std::memory_order_relaxed);
-    if (w == 0) [[likely]] return true;
+    if (w == 0) [[likely]]
+      return true;
     if (w & kDown) return false;
     if (milliseconds(now) < until(w)) return false;
     std::uint64_t next = pack(refusals(w), milliseconds(now) + 1000);  // the trial's own time
@@ -41,7 +43,8 @@ class Endpoint {
     std::uint64_t w = word_.load(std::memory_order_relaxed);
     std::uint64_t n = refusals(w) < 6 ? refusals(w) + 1 : 6;
     std::uint64_t wait = n < 6 ? 1000ULL << (n - 1) : 30'000;
-    word_.compare_exchange_strong(w, (w & kDown) | pack(n, milliseconds(now) + wait), std::memory_order_relaxed);
+    word_.compare_exchange_strong(w, (w & kDown) | pack(n, milliseconds(now) + wait),
+                                  std::memory_order_relaxed);
   }
   // What active checks say; published by control.
   void set_checked(bool up) noexcept {
@@ -70,7 +73,8 @@ class Endpoint {
 
   net::SocketAddress address_;
   std::string name_;
-  std::atomic<std::uint64_t> word_ = 0;  // 63: checked down; 3..62: left out until, ms; 0..2: refusals in a row
+  std::atomic<std::uint64_t> word_ =
+      0;  // 63: checked down; 3..62: left out until, ms; 0..2: refusals in a row
 };
 
 }  // namespace gatehouse::upstream

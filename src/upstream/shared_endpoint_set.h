@@ -1,7 +1,8 @@
 // The endpoints of one version of a service, published by control and read by every loop.
 //
-// Memory order: `publish` writes the set under the lock and then the version (release); a loop compares the version
-// (acquire) with what it has and takes the lock only when it changed. In steady state that is one load a request.
+// Memory order: `publish` writes the set under the lock and then the version (release); a loop compares the
+// version (acquire) with what it has and takes the lock only when it changed. In steady state that is one
+// load a request.
 #pragma once
 
 #include <atomic>

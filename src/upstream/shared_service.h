@@ -1,5 +1,5 @@
-// What all loops share about a service: the retry budget and the count of requests in flight. Lives in the registry,
-// so it survives reloads.
+// What all loops share about a service: the retry budget and the count of requests in flight. Lives in the
+// registry, so it survives reloads.
 //
 // Memory order: relaxed throughout. The counts guard nothing but themselves.
 #pragma once
@@ -13,11 +13,14 @@
 
 namespace gatehouse::upstream {
 
-// Retries may add at most a share of the live traffic of the last 10 s, plus 3 a second, in the whole process.
+// Retries may add at most a share of the live traffic of the last 10 s, plus 3 a second, in the whole
+// process.
 class RetryBudget {
  public:
   // `n` first tries have happened. Loops count for themselves and report in batches.
-  void count(std::uint64_t n, Time now) noexcept { bucket(now).requests.fetch_add(n, std::memory_order_relaxed); }
+  void count(std::uint64_t n, Time now) noexcept {
+    bucket(now).requests.fetch_add(n, std::memory_order_relaxed);
+  }
 
   // Takes one retry if `share` of the traffic allows it.
   bool take(double share, Time now) noexcept {

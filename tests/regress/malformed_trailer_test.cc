@@ -1,5 +1,5 @@
-// A malformed trailer got its 400, but the body counted as read to its end: the bytes behind it were taken for a
-// request. A body that broke off must say so, and must never say that it is finished.
+// A malformed trailer got its 400, but the body counted as read to its end: the bytes behind it were taken
+// for a request. A body that broke off must say so, and must never say that it is finished.
 #include <gtest/gtest.h>
 
 #include "net/memory_network.h"
