@@ -47,9 +47,8 @@ class Exchange {
   const http::RequestHead& request() const noexcept { return request_; }
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
-  void set_upgrade(std::string_view offer) noexcept {
-    upgrade_ = offer;
-  }                                                             // what the client would like to speak
+  // What the client would like to speak instead.
+  void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }
   const IpAddress& peer() const noexcept { return peer_; }      // who is connected
   const IpAddress& client() const noexcept { return client_; }  // who asks, after trusted_proxies
   bool from_trusted_proxy() const noexcept { return from_trusted_; }
