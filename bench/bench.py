@@ -306,6 +306,8 @@ def main():
     random.seed(1)
     report = Report()
     head = versions()
+    if os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1):
+        head.append("- **others used the machine at the same time: these figures are not to be quoted**")
     print("\n".join(head), flush=True)
     for row in ROWS:
         if row not in options.only.split(","):
