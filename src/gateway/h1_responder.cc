@@ -12,7 +12,7 @@ namespace {
 using Kind = http::Framing::Kind;
 
 constexpr std::uint64_t kDrainBytes = 64 * 1024;  // of a body that nobody wants any more
-constexpr Duration kDrainTime = 2s;
+constexpr Duration kDrainTime = 30s;  // the client was told that the connection goes on: it may take its time
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool has_no_body(http::Method method, std::uint16_t status) noexcept {
