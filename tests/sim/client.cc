@@ -111,8 +111,7 @@ net::Task<void> Client::finish(net::Stream& stream) {
   if (!ended)
     ledger_.violate(fmt::format("r{}: its idle connection is not closed in time, or says more", id));
   const Entry& e = ledger_.of(id);
-  // A body that nobody wanted is read for a while, then its connection is closed all the same.
-  bool excused = plan_.read_delay > Duration(0) || e.held || e.plan->body.size > 60'000;
+  bool excused = plan_.read_delay > Duration(0) || e.held;
   bool early = stood < plan.timeouts.keep_alive - plan.slack() && !excused;
   if (early && !ledger_.draining && !plan.breaks() && !plan.sheds_idle())
     ledger_.violate(fmt::format("r{}: its idle connection is closed too early", id));
