@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <latch>
 #include <span>
 
 #include "base/arena.h"
@@ -129,12 +128,14 @@ SampleService::SampleService(SampleHandler handler) {
     loop_ = &loop;
     made.count_down();
     loop.run();
+    told_to_stop_.wait();
   });
   made.wait();
 }
 
 SampleService::~SampleService() {
   loop_->stop();
+  told_to_stop_.count_down();
   thread_.join();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <latch>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -44,6 +45,7 @@ class SampleService {
  private:
   net::SocketAddress address_;
   net::Loop* loop_ = nullptr;
+  std::latch told_to_stop_{1};  // `stop` has returned: it still wakes the loop after the loop has seen it
   std::thread thread_;
 };
 

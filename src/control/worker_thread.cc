@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
-#include <latch>
-
 #include "net/epoll.h"
 #include "net/tcp.h"
 
@@ -22,12 +20,14 @@ WorkerThread::WorkerThread(gateway::RecordSink& sink, gateway::Worker::Options o
     worker_ = &worker;
     made.count_down();
     loop.run();
+    told_to_stop_.wait();
   });
   made.wait();
 }
 
 WorkerThread::~WorkerThread() {
   worker_->loop().stop();
+  told_to_stop_.count_down();
   thread_.join();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <latch>
 #include <thread>
 
 #include "gateway/worker.h"
@@ -20,6 +21,7 @@ class WorkerThread {
 
  private:
   gateway::Worker* worker_ = nullptr;
+  std::latch told_to_stop_{1};  // `stop` has returned: it still wakes the loop after the loop has seen it
   std::thread thread_;
 };
 

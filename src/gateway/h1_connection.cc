@@ -29,7 +29,11 @@ http::H1Limits limits_of(const config::ListenerSpec& l) noexcept {
 
 H1Connection::H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit,
                            net::StreamPtr stream)
-    : worker_(worker), listener_(listener), permit_(std::move(permit)), stream_(std::move(stream)) {}
+    : worker_(worker),
+      listener_(listener),
+      permit_(std::move(permit)),
+      stream_(std::move(stream)),
+      opened_(worker.loop().now()) {}
 
 H1Connection::~H1Connection() { running_.cancel(); }
 
@@ -53,6 +57,7 @@ net::Task<void> H1Connection::run() {
       input_ = std::move(*bytes);
     }
     Then then = co_await exchange();
+    served_ = true;
     if (then == Then::linger || (then == Then::next && last_)) co_await linger();
     if (then != Then::next) break;
   }

@@ -51,8 +51,11 @@ class H1Connection final : public net::Doomed {
   H1Connection(Worker& worker, std::string_view listener, ConnectionPermit permit, net::StreamPtr stream);
   ~H1Connection() override;
 
-  void start();                                  // begins to serve; may end at once
-  void cancel() noexcept;                        // ends it now; not from its own stack
+  void start();            // begins to serve; may end at once
+  void cancel() noexcept;  // ends it now; not from its own stack
+  // Whether it may be closed to make room: it has had an answer, or a second for its first byte, and sends
+  // nothing.
+  bool expendable(Time now) const noexcept { return (served_ || now - opened_ >= 1s) && !stream_->stale(); }
   void finish_soon() noexcept { last_ = true; }  // takes no further request
 
  private:
@@ -72,7 +75,9 @@ class H1Connection final : public net::Doomed {
   std::string listener_;
   ConnectionPermit permit_;
   net::StreamPtr stream_;
-  Slice input_;              // received and not yet read: the next request, or a part of it
+  Slice input_;  // received and not yet read: the next request, or a part of it
+  Time opened_;
+  bool served_ = false;      // an exchange has ended
   bool last_ = false;        // no further request is taken
   net::Task<void> running_;  // last: it uses the others
 };

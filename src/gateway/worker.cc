@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "gateway/h1_connection.h"
@@ -9,7 +10,7 @@
 namespace gatehouse::gateway {
 namespace {
 
-constexpr int kCloseAtOnce = 32;  // idle connections closed when descriptors run short
+constexpr std::size_t kCloseAtOnce = 8;  // idle connections closed when descriptors run short
 
 template <class T>
 void set(std::atomic<T>& counter, std::size_t value) noexcept {
@@ -34,7 +35,9 @@ Worker::Worker(net::Loop& loop, net::Network& network, RecordSink& sink, Options
             while (H1Connection* c = w->active_.front()) c->cancel();
             while (H1Connection* c = w->idle_.front()) c->cancel();
           },
-          this) {}
+          this) {
+  client_.on_shortage([this] { close_some_idle(); });
+}
 
 Worker::~Worker() {
   listeners_.clear();
@@ -129,14 +132,14 @@ void Worker::set_idle(H1Connection& c, bool idle) noexcept {
 }
 
 bool Worker::close_some_idle() {
-  client_.close_idle();
-  int closed = 0;
-  for (; closed < kCloseAtOnce; ++closed) {
-    H1Connection* c = idle_.front();
-    if (!c) break;
-    c->cancel();
-  }
-  return closed > 0;
+  std::array<H1Connection*, kCloseAtOnce> chosen;
+  std::size_t n = 0;
+  idle_.for_each([&](H1Connection& c) {
+    if (n < chosen.size() && c.expendable(loop_.now())) chosen[n++] = &c;
+  });
+  for (std::size_t i = 0; i < n; ++i) chosen[i]->cancel();
+  if (n == 0) client_.close_idle();  // pooled ones last: the requests that are here will want them
+  return n > 0;
 }
 
 void Worker::begin_drain(Time deadline) {

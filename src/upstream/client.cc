@@ -8,6 +8,7 @@ namespace {
 constexpr Duration kSweepEvery =
     500ms;  // so that a `Keep-Alive: timeout` less 1 s is met before the service closes
 constexpr std::uint64_t kCountBatch = 32;
+constexpr Duration kShortagePause = 5ms;  // between two tries for a descriptor
 
 void bump(std::atomic<std::uint64_t>& counter,
           std::int64_t by = 1) noexcept {  // one writer: no locked instruction
@@ -182,6 +183,12 @@ net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVe
   Endpoint& endpoint = *lease.endpoint().shared;
   bump(counters_.connects);
   auto stream = co_await network_.connect(endpoint.address(), deadline);
+  // Out of descriptors: a request that was accepted has the first claim on what becomes free.
+  while (!stream && stream.error().code == Errc::io_no_descriptors && loop_.now() < deadline) {
+    if (make_room_) make_room_();
+    co_await net::sleep_until(loop_, std::min(deadline, after(loop_.now(), kShortagePause)));
+    stream = co_await network_.connect(endpoint.address(), deadline);
+  }
   if (!stream) {
     bump(counters_.connect_failures);
     Error e = connect_error(stream.error());

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -102,6 +103,8 @@ class Client {
   void count_request(const ServiceVersion& v, RetryBudget& budget);
   bool take_retry(const ServiceVersion& v, RetryBudget& budget, double share);
 
+  // Called when a connection needs a descriptor and there is none: closes what can be spared.
+  void on_shortage(std::function<void()> make_room) { make_room_ = std::move(make_room); }
   void close_idle();  // all pooled connections, for shutdown and when descriptors run short
   template <class F>
   void for_each_endpoint(F f) const {
@@ -126,6 +129,7 @@ class Client {
 
   net::Loop& loop_;
   net::Network& network_;
+  std::function<void()> make_room_;
   net::Signal published_;
   std::shared_ptr<Client*> self_;  // cleared when destroyed: wakes that are still under way find nobody
   net::Timer sweeper_;
