@@ -138,8 +138,10 @@ struct Plan {
   bool connect_trouble() const noexcept {
     return faults.connect_refused > 0 || faults.connect_unanswered > 0 || faults.connect_no_descriptors > 0;
   }
-  // The gateway closes idle connections to get descriptors.
-  bool sheds_idle() const noexcept { return faults.accept_no_descriptors > 0; }
+  // The gateway closes idle connections to get descriptors, for new connections and for those to services.
+  bool sheds_idle() const noexcept {
+    return faults.accept_no_descriptors > 0 || faults.connect_no_descriptors > 0;
+  }
   bool drains_early() const noexcept { return drain_at != Duration::max(); }
   // How much later than planned something may be seen.
   Duration slack() const noexcept;
