@@ -62,7 +62,10 @@ void Judge::add_attempts(std::set<int>& out) const {
         out.insert(502);
         again = true;
         break;
-      case Act::malformed: out.insert(502); break;
+      case Act::malformed:
+        out.insert(502);
+        if (a.variant == kEndlessAnswer) out.insert(504);  // it may take its time
+        break;
       default:  // its head may be lost with the rest
         out.insert(a.status);
         out.insert(502);
@@ -126,7 +129,7 @@ bool Judge::may_break_off() const {
 
 // Beside what may break an answer off: its head is then lost with the rest.
 bool Judge::may_stay_unanswered() const {
-  if (e_.excused || plan_.breaks() || plan_.sheds_idle() || plan_.drains_early()) return true;
+  if (e_.excused || e_.held || plan_.breaks() || plan_.sheds_idle() || plan_.drains_early()) return true;
   return may_break_off() && r_.misbehaviour != Misbehaviour::malformed;
 }
 

@@ -9,6 +9,7 @@ namespace gatehouse::sim {
 
 inline constexpr std::uint32_t kMalformedRequests = 18;
 inline constexpr std::uint32_t kMalformedAnswers = 9;
+inline constexpr std::uint32_t kEndlessAnswer = 5;  // of these: its head is larger than any may be
 
 struct MalformedRequest {
   std::string bytes;
