@@ -1,5 +1,5 @@
-// A request behind one that says `Connection: close` stays unread; the close that followed the answer then reset the
-// connection, and the answer was lost on its way (simulation, seed 23).
+// A request behind one that says `Connection: close` stays unread; the close that followed the answer then
+// reset the connection, and the answer was lost on its way (simulation, seed 23).
 #include <gtest/gtest.h>
 
 #include "sim/run.h"

@@ -1,5 +1,5 @@
-// An answer that came before a long chunked body had been read promised that the connection goes on, and then it was
-// closed under the next request (simulation, seed 168).
+// An answer that came before a long chunked body had been read promised that the connection goes on, and then
+// it was closed under the next request (simulation, seed 168).
 #include <gtest/gtest.h>
 
 #include "sim/run.h"
