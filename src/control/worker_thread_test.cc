@@ -9,7 +9,8 @@ struct NullSink final : gateway::RecordSink {
   void record(const gateway::RequestRecord&) noexcept override {}
 };
 
-// A loop that sees `stop` may be gone before whoever called it has woken the poller: found under ThreadSanitizer.
+// A loop that sees `stop` may be gone before whoever called it has woken the poller: found under
+// ThreadSanitizer.
 TEST(WorkerThread, EndsWhileItIsBeingWoken) {
   NullSink sink;
   for (int i = 0; i < 50; ++i) {
