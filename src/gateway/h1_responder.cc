@@ -35,7 +35,7 @@ Error client_error(const Error& e) noexcept {
 
 net::Task<Result<upstream::Piece>> H1RequestBody::pull_later() {
   if (std::exchange(expects_continue_, false) && inner_.received() == 0) {
-    auto sent = co_await stream_.send(Slice::unowned(kContinue), 10s);
+    auto sent = co_await interims_.send(Slice::unowned(kContinue), 10s);
     if (!sent) co_return std::unexpected(client_error(sent.error()));
   }
   co_return co_await inner_.pull_later();
@@ -105,6 +105,10 @@ Result<std::size_t> H1Responder::append_ready(upstream::BodySource& body, std::u
 net::Task<Result<void>> H1Responder::send(Reply& reply) {
   Exchange& x = *exchange_;
   net::Loop& loop = stream_.loop();
+  if (interims_.busy()) {
+    if (auto settled = co_await interims_.settled(); !settled)
+      co_return std::unexpected(client_error(settled.error()));
+  }
   http::H1Out how = frame(reply);
   BlockRef block = loop.blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(*reply.head)));
   char* out = block->data();
@@ -142,7 +146,7 @@ net::Task<Result<void>> H1Responder::interim(const http::ResponseHead& head) {
   BlockRef block = stream_.loop().blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(head)));
   char* out = block->data();
   std::size_t n = http::write_interim_head(head, {out, block->capacity()});
-  auto sent = co_await stream_.send(Slice(std::move(block), out, n), listener_.timeouts.write_idle);
+  auto sent = co_await interims_.send(Slice(std::move(block), out, n), listener_.timeouts.write_idle);
   if (!sent) co_return std::unexpected(client_error(sent.error()));
   co_return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/exchange.h"
+#include "gateway/h1_interim.h"
 #include "http/h1_reader.h"
 #include "http/h1_writer.h"
 #include "net/stream.h"
@@ -15,8 +16,11 @@ namespace gatehouse::gateway {
 class H1RequestBody final : public upstream::BodySource {
  public:
   H1RequestBody(net::Stream& stream, Slice& input, const http::Framing& framing, Arena& arena,
-                const upstream::H1BodyPolicy& policy, bool expects_continue)
-      : stream_(stream), inner_(stream, input, framing, arena, policy), expects_continue_(expects_continue) {}
+                const upstream::H1BodyPolicy& policy, H1Interims& interims, bool expects_continue)
+      : stream_(stream),
+        inner_(stream, input, framing, arena, policy),
+        interims_(interims),
+        expects_continue_(expects_continue) {}
 
   bool try_pull(Result<upstream::Piece>& out) override { return inner_.try_pull(out); }
   net::Task<Result<upstream::Piece>> pull_later() override;
@@ -32,6 +36,7 @@ class H1RequestBody final : public upstream::BodySource {
  private:
   net::Stream& stream_;
   upstream::H1Body inner_;
+  H1Interims& interims_;
   bool expects_continue_;
 };
 
@@ -39,13 +44,14 @@ class H1Responder final : public Responder {
  public:
   H1Responder(net::Stream& stream, const config::ListenerSpec& listener,
               const http::H1RequestReader& reader) noexcept
-      : stream_(stream), listener_(listener), reader_(reader) {}
+      : stream_(stream), listener_(listener), reader_(reader), interims_(stream) {}
   H1Responder(const H1Responder&) = delete;
   // Without a length or chunks only a reset tells the client that the end is not the end.
   ~H1Responder() {
     if (ends_with_connection_ && progress_.began && !progress_.complete) stream_.reset_on_close();
   }
 
+  H1Interims& interims() noexcept { return interims_; }
   // Both before the first send.
   void attach(Exchange& x) noexcept { exchange_ = &x; }
   void attach(H1RequestBody& body) noexcept { body_ = &body; }
@@ -67,6 +73,7 @@ class H1Responder final : public Responder {
   net::Stream& stream_;
   const config::ListenerSpec& listener_;
   const http::H1RequestReader& reader_;
+  H1Interims interims_;
   Exchange* exchange_ = nullptr;
   H1RequestBody* body_ = nullptr;
   upstream::SendProgress progress_;

@@ -234,6 +234,7 @@ net::Task<bool> Client::read_all() {
 net::Task<bool> Client::read_answer(const RequestPlan& r) {
   Entry& e = ledger_.of(r.id);
   continued_ = heard_ = false;
+  if (e.sent_at != Time{}) e.sent_at = ledger_.now();  // pipelined: its turn begins
   if (r.misbehaviour == Misbehaviour::abort_in_answer) in_->stop_after(in_->received() + r.stop_at);
   if (r.misbehaviour == Misbehaviour::stop_reading) {
     for (std::size_t i = answered_; i < plan_.requests.size(); ++i)

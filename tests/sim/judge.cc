@@ -99,7 +99,8 @@ std::set<int> Judge::statuses() const {
   add_attempts(out);
   // A pooled connection may be closed by its service at the moment in which a request sets out. Whether the
   // service acted on it nobody knows: only safe ones are sent again.
-  if (r_.unsafe() && plan_.idle_close > 0) out.insert(502);
+  bool large = r_.body.kind != BodyKind::none && r_.body.size > 8000;  // not kept to be sent again
+  if ((r_.unsafe() || large) && plan_.idle_close > 0) out.insert(502);
   if (service() == "gamma" || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
   return out;
 }
@@ -121,7 +122,8 @@ bool Judge::cut_by_service() const {
 }
 
 bool Judge::may_break_off() const {
-  if (e_.excused || e_.held || plan_.breaks() || plan_.drains_early() || cut_by_service()) return true;
+  if (e_.excused || e_.held || e_.flooded || plan_.breaks() || plan_.drains_early()) return true;
+  if (cut_by_service()) return true;
   // The gateway reads a bounded part of a body that nobody wants, then it closes.
   if (r_.body.size > 60'000 && answered_early()) return true;
   return r_.misbehaviour != Misbehaviour::none;
@@ -150,7 +152,8 @@ void Judge::times() {
     wrong("a head that stalls is given {} ms", took / 1ms);
   if (r_.misbehaviour == Misbehaviour::stall_in_body && took > t.body_idle + 9s + slack)
     wrong("a body that stalls is given {} ms", took / 1ms);
-  bool held = r_.misbehaviour == Misbehaviour::stop_reading && e_.by_service && r_.act(0).act == Act::answer;
+  bool held = r_.misbehaviour == Misbehaviour::stop_reading && e_.by_service &&
+              r_.act(0).act == Act::answer && e_.deliveries.size() == 1;
   if (held && e_.answer == Entry::Answer::whole && r_.method != "HEAD" && e_.status == 200 &&
       r_.act(0).body.size > plan_.faults.buffer_max + 20'000)
     wrong("a client that does not read is waited for");

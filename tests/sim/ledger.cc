@@ -3,11 +3,24 @@
 #include <cstdio>
 
 namespace gatehouse::sim {
+namespace {
+
+constexpr std::size_t kLingerBytes = 150'000;  // a lower bound of what the gateway reads while it lingers
+
+}  // namespace
 
 Ledger::Ledger(const Clock& clock, const Plan& plan, bool verbose)
     : clock_(clock), plan_(plan), start_(clock.now()), verbose_(verbose) {
   for (const auto& c : plan.connections)
     for (const auto& r : c.requests) entries_[r.id].plan = &r;
+  for (const auto& c : plan.connections) {
+    std::size_t behind = 0;
+    for (std::size_t i = c.requests.size(); c.pipelined && i > 0; --i) {
+      entries_[c.requests[i - 1].id].flooded =
+          behind > kLingerBytes || (behind > 0 && plan.faults.long_delay > 0);
+      behind += 300 + c.requests[i - 1].body.size;
+    }
+  }
 }
 
 Entry* Ledger::find(std::uint64_t id) noexcept {

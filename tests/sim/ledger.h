@@ -30,6 +30,7 @@ struct Entry {
   int status = 0;
   bool by_service = false;  // it says from whom it comes
   bool excused = false;     // nothing may be asked of the gateway: see Ledger::excuse
+  bool flooded = false;     // more is pipelined behind it than a gateway reads that is about to close
   bool held = false;        // its client did not read for a while
   bool attempted = false;   // a byte was sent
   bool sent = false;        // all of it was

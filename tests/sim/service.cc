@@ -165,7 +165,7 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
     if (!co_await send_text(stream, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", kPatience))
       co_return false;
   if (!co_await send_text(stream, head_of(a, plan, service, seen), kPatience)) co_return false;
-  if (plan.act == Act::reset_after_head) {
+  if (plan.act == Act::reset_after_head && !has_no_body(a.method, plan.status)) {
     stream.reset_on_close();
     co_return false;
   }
