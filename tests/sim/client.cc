@@ -206,8 +206,8 @@ net::Task<bool> Client::may_send_body(const RequestPlan& r) {
   auto index = static_cast<std::size_t>(&r - plan_.requests.data());
   Time until = after(host_.loop.now(), 1s);
   for (;;) {
+    if (continued_ == index) co_return true;
     if (answered_ > index) co_return r.body.size == 0;
-    if (answered_ == index && continued_) co_return true;
     if (answered_ == index && heard_) co_return r.body.size == 0;
     if (!co_await net::with_deadline(host_.loop, until, progress())) co_return true;
   }
@@ -233,7 +233,7 @@ net::Task<bool> Client::read_all() {
 // False: the connection is of no more use.
 net::Task<bool> Client::read_answer(const RequestPlan& r) {
   Entry& e = ledger_.of(r.id);
-  continued_ = heard_ = false;
+  heard_ = false;
   if (e.sent_at != Time{}) e.sent_at = ledger_.now();  // pipelined: its turn begins
   if (r.misbehaviour == Misbehaviour::abort_in_answer) in_->stop_after(in_->received() + r.stop_at);
   if (r.misbehaviour == Misbehaviour::stop_reading) {
@@ -249,7 +249,7 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
       co_return false;
     }
     if (!check.head(head)) break;  // the final one
-    if (check.status() == 100) continued_ = true;
+    if (check.status() == 100) continued_ = answered_;
     changed_.notify();
   }
   heard_ = true;

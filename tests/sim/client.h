@@ -47,11 +47,11 @@ class Client {
   WireReader* in_ = nullptr;       // while connected
   net::Stream* stream_ = nullptr;  // likewise
   bool left_ = false;
-  std::size_t answered_ = 0;  // requests of the plan whose answers have ended
-  bool continued_ = false;    // 100 Continue came for the current one
-  bool heard_ = false;        // a head came for the current one
-  bool last_ = false;         // the gateway said `Connection: close`
-  bool gone_ = false;         // we closed in the middle, as planned
+  std::size_t answered_ = 0;          // requests of the plan whose answers have ended
+  std::size_t continued_ = SIZE_MAX;  // the request for which 100 Continue came last
+  bool heard_ = false;                // a head came for the current one
+  bool last_ = false;                 // the gateway said `Connection: close`
+  bool gone_ = false;                 // we closed in the middle, as planned
   bool reset_ = false;
   net::Task<void> playing_;  // last: it uses the others
 };

@@ -82,7 +82,11 @@ void Judge::add_attempts(std::set<int>& out) const {
 }
 
 std::set<int> Judge::statuses() const {
-  if (r_.misbehaviour == Misbehaviour::malformed) return {malformed_request(r_.variant, "/x").status};
+  if (r_.misbehaviour == Misbehaviour::malformed) {
+    std::uint16_t status = malformed_request(r_.variant, "/x").status;
+    return status == 431 || status == 414 ? std::set<int>{status, 408}
+                                          : std::set<int>{status};  // a long one is slow
+  }
   if (r_.misbehaviour == Misbehaviour::stall_in_head) return {408};
   std::set<int> out;
   if (r_.route == Route::nowhere) return {404};
@@ -99,8 +103,8 @@ std::set<int> Judge::statuses() const {
   add_attempts(out);
   // A pooled connection may be closed by its service at the moment in which a request sets out. Whether the
   // service acted on it nobody knows: only safe ones are sent again.
-  bool large = r_.body.kind != BodyKind::none && r_.body.size > 8000;  // not kept to be sent again
-  if ((r_.unsafe() || large) && plan_.idle_close > 0) out.insert(502);
+  bool body = r_.body.kind != BodyKind::none;  // may be too much to be kept for another try
+  if ((r_.unsafe() || body) && plan_.idle_close > 0) out.insert(502);
   if (service() == "gamma" || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
   return out;
 }

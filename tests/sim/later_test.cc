@@ -91,15 +91,25 @@ TEST(Later, PipelinedRequestsAreAnsweredInOrder) {
 class CancelledEverywhere : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(CancelledEverywhere, NothingIsLeft) {
-  Plan p = plan_of({one_of_each()[GetParam()]});
-  auto whole = run(p);
-  ASSERT_EQ(all_of(whole), "");
-  for (std::uint64_t step = 1; step < whole.load_steps; ++step) {
-    for (bool reset : {false, true}) {
-      auto outcome = run(p, {.leave_after = step, .reset = reset});
-      EXPECT_EQ(all_of(outcome), "") << "left after step " << step;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Plan p = plan_of({one_of_each()[GetParam()]});
+    p.seed = seed;
+    p.faults.partial_recv = p.faults.partial_send = seed % 2 ? 0 : 0.5;
+    if (seed > 2) p.faults.buffer_min = p.faults.buffer_max = 3000;
+    auto whole = run(p);
+    ASSERT_EQ(all_of(whole), "");
+    for (std::uint64_t step = 1; step < whole.load_steps; ++step) {
+      for (bool reset : {false, true}) {
+        auto outcome = run(p, {.leave_after = step, .reset = reset});
+        EXPECT_EQ(all_of(outcome), "") << "seed " << seed << ", left after step " << step;
+      }
     }
   }
+}
+
+// The same seed is the same run: what one seed found can be looked at again.
+TEST(Replay, IsTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) EXPECT_EQ(run(seed).trace, run(seed).trace) << seed;
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, CancelledEverywhere, ::testing::Range<std::size_t>(0, 7));

@@ -1,5 +1,6 @@
 #include "sim/ledger.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace gatehouse::sim {
@@ -15,10 +16,14 @@ Ledger::Ledger(const Clock& clock, const Plan& plan, bool verbose)
     for (const auto& r : c.requests) entries_[r.id].plan = &r;
   for (const auto& c : plan.connections) {
     std::size_t behind = 0;
+    bool cut = false;  // a later one ends the connection, with what it has not read
     for (std::size_t i = c.requests.size(); c.pipelined && i > 0; --i) {
-      entries_[c.requests[i - 1].id].flooded =
-          behind > kLingerBytes || (behind > 0 && plan.faults.long_delay > 0);
-      behind += 300 + c.requests[i - 1].body.size;
+      const RequestPlan& r = c.requests[i - 1];
+      bool slow = behind > 0 && plan.faults.long_delay > 0;
+      entries_[r.id].flooded = behind > kLingerBytes || slow || cut;
+      behind += 300 + r.body.size;
+      cut = cut || r.misbehaviour != Misbehaviour::none ||
+            std::ranges::any_of(r.acts, [](const auto& a) { return a.act >= Act::reset_after_head; });
     }
   }
 }

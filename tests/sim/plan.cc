@@ -209,7 +209,7 @@ Plan Plan::draw(std::uint64_t seed) {
   }
   p.faults.segment_max = std::max<std::size_t>(p.faults.segment_max, 48);
   draw.budget = std::min<std::size_t>(p.faults.segment_max * 400, p.faults.buffer_max * 100);
-  p.workers = 1 + draw.below(3);
+  p.workers = 1 + draw.below(4);
   p.half_close = draw.chance(0.3);
   p.filters = {draw.chance(0.8), draw.chance(0.7)};
   p.dead_endpoint = draw.chance(0.3);
@@ -217,7 +217,7 @@ Plan Plan::draw(std::uint64_t seed) {
   for (std::uint32_t i = draw.below(4); i > 0; --i) p.reloads.push_back(draw.up_to(1s));
   std::ranges::sort(p.reloads);
   if (draw.chance(0.2)) p.drain_at = draw.up_to(3s);
-  for (std::uint32_t i = 3 + draw.below(10); i > 0; --i) p.connections.push_back(draw.connection());
+  for (std::uint32_t i = 4 + draw.below(20); i > 0; --i) p.connections.push_back(draw.connection());
   return p;
 }
 
