@@ -112,7 +112,8 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
                                   .idle = spec.timeouts.body_idle,
                                   .max_bytes = spec.max_body,
                                   .min_rate = spec.timeouts.min_rate};
-    body.emplace(*stream_, input_, reader.framing(), arena, policy, responder.interims(), reader.expects_continue());
+    body.emplace(*stream_, input_, reader.framing(), arena, policy, responder.interims(),
+                 reader.expects_continue());
     x.set_body(&*body);
     responder.attach(*body);
   }

@@ -1,5 +1,5 @@
-// `100 Continue` was still leaving, slowly, when the service's early answer came: both were written to the client's
-// connection at once, and the client got neither (simulation, seeds 16703, 36548, 44221).
+// `100 Continue` was still leaving, slowly, when the service's early answer came: both were written to the
+// client's connection at once, and the client got neither (simulation, seeds 16703, 36548, 44221).
 #include <gtest/gtest.h>
 
 #include "sim/run.h"
