@@ -25,7 +25,7 @@ class Secret {
   Secret() = default;
   Secret(std::string value, std::string source, bool secret)
       : value_(std::move(value)), source_(std::move(source)), secret_(secret) {}
-  static Secret plain(std::string text) { return {text, text, false}; }
+  static Secret plain(const std::string& text) { return {text, text, false}; }
 
   const std::string& reveal() const noexcept { return value_; }
   const std::string& source() const noexcept { return source_; }  // what may be shown: the text as written
