@@ -191,6 +191,7 @@ bool EndpointDirectory::all_answered() const noexcept {
 
 std::vector<NameStatus> EndpointDirectory::names() const {
   std::vector<NameStatus> list;
+  list.reserve(names_.size());
   for (const auto& [text, n] : names_) list.push_back({text, n->answered, n->failure, n->addresses.size()});
   return list;
 }
