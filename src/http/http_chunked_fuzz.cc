@@ -25,10 +25,14 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-Outcome decode(std::string_view wire, std::size_t step) {
+// Written anew, a field may be a byte longer than it came: `a:b` becomes `a: b`.
+constexpr std::size_t kTrailers = 1024;
+constexpr std::size_t kTrailersAnew = kTrailers + HeaderTable::kMaxFields;
+
+Outcome decode(std::string_view wire, std::size_t step, std::size_t max_trailers = kTrailers) {
   BlockPool pool;
   Arena arena(pool);
-  ChunkedDecoder decoder(1024);
+  ChunkedDecoder decoder(max_trailers);
   Outcome out;
   while (out.used < wire.size() && !out.ended) {
     const std::string input(wire.substr(out.used, step));
@@ -64,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     anew += whole.body + "\r\n";
   }
   anew += whole.trailers;
-  const Outcome second = decode(anew, anew.size());
+  const Outcome second = decode(anew, anew.size(), kTrailersAnew);
   require(second.good && second.ended && second.used == anew.size());
   require(second.body == whole.body && second.trailers == whole.trailers);
   return 0;
