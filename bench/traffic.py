@@ -54,9 +54,10 @@ CASES = [
 
 
 class Gateway:
-    """The binary with one worker and its log on, `service` behind it; `prefix`: a command that runs it."""
+    """The binary with one worker and its log on, the service `api` behind it. `prefix`: a command that runs it; `service`: further
+    fields of `api`; `extra`: further lines of the configuration."""
 
-    def __init__(self, binary, service_port, prefix=(), env=None, extra=""):
+    def __init__(self, binary, service_port, prefix=(), env=None, service="", extra=""):
         self.folder = tempfile.mkdtemp(prefix="gatehouse-gate-")
         with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
             self.port, self.admin = a.getsockname()[1], b.getsockname()[1]
@@ -64,7 +65,7 @@ class Gateway:
         with open(config, "w") as f:
             f.write(f"workers: 1\nstate: {self.folder}/state\nlog: {self.folder}/access.log\nadmin: {{port: {self.admin}}}\n"
                     f"listen: {{public: {{port: {self.port}, bind: 127.0.0.1}}}}\n"
-                    f'services: {{api: "http://127.0.0.1:{service_port}"}}\n{extra}')
+                    f'services: {{api: {{url: "http://127.0.0.1:{service_port}"{service}}}}}\n{extra}')
         self.stderr = open(os.path.join(self.folder, "stderr"), "w")
         self.process = subprocess.Popen([*prefix, binary, "run", config], env={**os.environ, **(env or {})},
                                         stdout=subprocess.DEVNULL, stderr=self.stderr)

@@ -23,6 +23,23 @@ if(GATEHOUSE_LTO)
   target_link_options(gatehouse_options INTERFACE -flto=thin "-Wl,--thinlto-cache-dir=${PROJECT_BINARY_DIR}/lto-cache")
 endif()
 
+# The release is optimised by what an instrumented build counted under bench/train.py (docs/decisions/0006). Functions that
+# have changed since are compiled as if there were no profile.
+set(GATEHOUSE_PROFILE "" CACHE STRING "Profile-guided optimisation: generate, use, or empty for none")
+if(GATEHOUSE_PROFILE STREQUAL "generate")
+  target_compile_options(gatehouse_options INTERFACE -fprofile-generate)
+  target_link_options(gatehouse_options INTERFACE -fprofile-generate)
+elseif(GATEHOUSE_PROFILE STREQUAL "use")
+  set(profile "${PROJECT_SOURCE_DIR}/cmake/release.profdata")
+  # A relative path is the same for ccache in every checkout; the hash makes Ninja compile anew when the profile changes.
+  file(RELATIVE_PATH profile_from_build "${PROJECT_BINARY_DIR}" "${profile}")
+  file(MD5 "${profile}" profile_hash)
+  target_compile_options(gatehouse_options INTERFACE
+    "-fprofile-use=${profile_from_build}" -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date)
+  target_compile_definitions(gatehouse_options INTERFACE "GATEHOUSE_PROFILE_HASH=${profile_hash}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${profile}")
+endif()
+
 # For every target alike: a process is wholly instrumented or not at all.
 if(GATEHOUSE_SANITIZE)
   add_compile_options("-fsanitize=${GATEHOUSE_SANITIZE}" -fno-sanitize-recover=all)
