@@ -3,15 +3,31 @@
 #include <algorithm>
 
 namespace gatehouse {
+namespace {
+
+constexpr std::size_t kWorthIt = 1024;  // bytes left in a block
+
+}  // namespace
+
+void Arena::add_chunk(BlockRef block, char* start) noexcept {
+  end_ = block->data() + block->capacity();
+  used_ += static_cast<std::size_t>(end_ - start);
+  chunk_ = new (start) Chunk{chunk_, std::move(block)};
+  cursor_ = start + sizeof(Chunk);
+}
+
+void Arena::begin_behind(const Slice& first) noexcept {
+  const BlockRef& block = first.block();
+  if (!block.unique()) return;
+  auto taken = static_cast<std::size_t>(first.data() - block->data()) + first.size();
+  taken = (taken + alignof(Chunk) - 1) & ~(alignof(Chunk) - 1);  // a block's data are aligned
+  if (taken + kWorthIt <= block->capacity()) add_chunk(block, block->data() + taken);
+}
 
 void* Arena::allocate_slow(std::size_t size, std::size_t align) {
   BlockRef block = pool_->get(std::max(BlockPool::kSmall, size + align + sizeof(Chunk)));
   char* start = block->data();
-  end_ = start + block->capacity();
-  used_ += block->capacity();
-  auto* chunk = new (start) Chunk{chunk_, std::move(block)};
-  chunk_ = chunk;
-  cursor_ = start + sizeof(Chunk);
+  add_chunk(std::move(block), start);
   return allocate(size, align);
 }
 

@@ -18,6 +18,9 @@ namespace gatehouse {
 class Arena {
  public:
   explicit Arena(BlockPool& pool) noexcept : pool_(&pool) {}
+  // Begins behind `first`, in what is left of its block, where nobody else uses that and it is worth it: a
+  // head and what is made of it then share a page.
+  Arena(BlockPool& pool, const Slice& first) noexcept : pool_(&pool) { begin_behind(first); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() { reset(); }
@@ -64,13 +67,15 @@ class Arena {
   }
 
   void reset() noexcept;
-  std::size_t used() const noexcept { return used_; }  // bytes of blocks held
+  std::size_t used() const noexcept { return used_; }  // bytes held in blocks
 
  private:
   struct Chunk {
     Chunk* previous;
     BlockRef block;
   };
+  void begin_behind(const Slice& first) noexcept;
+  void add_chunk(BlockRef block, char* start) noexcept;
   void* allocate_slow(std::size_t size, std::size_t align);
 
   BlockPool* pool_;

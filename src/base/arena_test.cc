@@ -54,6 +54,47 @@ TEST(Arena, ResetReturnsItsBlocks) {
   EXPECT_EQ(arena.copy("again"), "again");
 }
 
+Slice received(BlockPool& pool, std::size_t n) {
+  BlockRef block = pool.get(BlockPool::kSmall);
+  char* data = block->data();
+  std::memset(data, 'r', n);
+  return {std::move(block), data, n};
+}
+
+TEST(Arena, BeginsInTheBlockThatAHeadCameIn) {
+  BlockPool pool;
+  for (std::size_t n : {1U, 7U, 8U, 1000U, 3000U}) {
+    Slice head = received(pool, n);
+    {
+      Arena arena(pool, head);
+      auto* p = static_cast<char*>(arena.allocate(900, 16));
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(p) % 16, 0U);
+      std::memset(p, 'a', 900);
+      EXPECT_EQ(head.view(), std::string(n, 'r'));
+      EXPECT_EQ(pool.in_use(), 1U) << "no block of its own";
+      std::memset(arena.allocate(8000), 'a', 8000);
+      EXPECT_EQ(head.view(), std::string(n, 'r'));
+      EXPECT_EQ(pool.in_use(), 2U);
+    }
+    EXPECT_EQ(pool.in_use(), 1U);
+  }
+}
+
+TEST(Arena, KeepsAwayFromABlockThatIsSharedOrFull) {
+  BlockPool pool;
+  Slice full = received(pool, BlockPool::kSmall - 1023);
+  Slice shared = received(pool, 10);
+  Slice other = shared.first(5);
+  Slice none;
+  Slice text = Slice::unowned("static");
+  for (const Slice* head : {&full, &shared, &none, &text}) {
+    Arena arena(pool, *head);
+    EXPECT_EQ(arena.used(), 0U);
+    arena.allocate(1);
+    EXPECT_EQ(pool.in_use(), 3U);
+  }
+}
+
 TEST(Arena, CopiesAndJoinsText) {
   BlockPool pool;
   Arena arena(pool);

@@ -262,7 +262,7 @@ std::string_view forwarded_element(const ForwardingInfo& info, Arena& arena) {
     const std::string_view host = v6 ? "]\";host=" : ";host=";
     return arena.concat(before, info.peer, host, info.host, ";proto=", info.scheme);
   }
-  if (info.host.find_first_of("\"\\") != info.host.npos) {  // no valid host
+  if (std::ranges::any_of(info.host, [](char c) { return c == '"' || c == '\\'; })) {  // no valid host
     return arena.concat(before, info.peer, after, ";proto=", info.scheme);
   }
   return arena.concat(before, info.peer, after, ";host=\"", info.host, "\";proto=", info.scheme);

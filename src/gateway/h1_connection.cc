@@ -85,7 +85,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   if (!listener) co_return Then::close;
   const config::ListenerSpec& spec = listener->spec;
   Time began = loop.now();
-  Arena arena(loop.blocks());
+  Arena arena(loop.blocks(), input_);
   http::H1RequestReader reader(limits_of(spec));
   H1Responder responder(*stream_, spec, reader);
   BlockRef head_block;  // the head's views point into it, until the exchange is recorded
