@@ -1,6 +1,7 @@
 // The admin API: who may ask, what it shows, and what it does.
 import fs from 'node:fs';
 import path from 'node:path';
+import { freePort } from './lib/service.mjs';
 import { assert, gatewayTest } from './lib/test.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -126,20 +127,37 @@ gatewayTest('it answers while every worker is saturated', async ({ service, gate
 
 gatewayTest('promtool finds nothing wrong with the metrics, in both formats', async ({ service, gateway, request, run }) => {
   const api = await service((req, res) => { res.statusCode = req.url.includes('bad') ? 500 : 200; res.end('x'); });
-  const g = await gateway({ services: { api: { versions: { v1: api.url, v2: api.url }, canary: 'v2 50%' } } });
-  for (let i = 0; i < 20; i += 1) await request(g, i % 3 ? `/api/${i}` : '/api/bad');
-  await request(g, '/none');
+  const g = await gateway({
+    services: { api: { versions: { v1: api.url, v2: api.url }, canary: 'v2 50%' }, gone: `http://127.0.0.1:${await freePort()}` },
+    routes: [{ path: '/api/*', to: 'api' }, { path: '/api/*', to: 'api', when: { 'header.x-quoted': '"a\\b"' } }],
+  });
+  for (let i = 0; i < 20; i += 1) await request(g, i % 3 ? `/api/${i}` : '/api/bad', { method: 'POST', body: 'some' });
+  for (const target of ['/none', '/gone']) await request(g, target);
+  await request(g, '/api', { headers: { 'x-quoted': '"a\\b"' } });
+  assert.equal((await g.admin('/reload?force', { method: 'POST' })).status, 200);
   const page = await g.admin('/metrics');
   assert.equal(page.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
   const check = await run('promtool', ['check', 'metrics'], { input: page.text });
   assert.equal(check.code, 0, check.stdout + check.stderr);
   assert.equal((check.stdout + check.stderr).trim(), '');
   assert.equal(await g.metric('gatehouse_requests_total', { service: 'api', class: '5xx' }), 7);
-  assert.equal(await g.metric('gatehouse_requests_total'), 21);
+  assert.equal(await g.metric('gatehouse_requests_total'), 23);
+  assert.match(page.text, /when header\.x-quoted: \\"/, 'a label with what must be escaped');
   assert.doesNotMatch(page.text, /\/api\/1\b|\/none/, 'no raw paths');
+
   const open = await g.admin('/metrics', { headers: { accept: 'application/openmetrics-text; version=1.0.0' } });
   assert.match(open.headers['content-type'], /^application\/openmetrics-text/);
-  assert.ok(open.text.endsWith('# EOF\n'));
+  // promtool reads this format only to store it, and then wants each sample's time.
+  const file = path.join(g.folder, 'metrics.txt');
+  const now = Math.floor(Date.now() / 1000);
+  fs.writeFileSync(file, open.text.replace(/^[^#].*$/gm, (line) => `${line} ${now}`));
+  const stored = await run('promtool', ['tsdb', 'create-blocks-from', 'openmetrics', file, path.join(g.folder, 'blocks')]);
+  assert.equal(stored.code, 0, stored.stdout + stored.stderr);
+  const samples = (text) => text.split('\n').filter((line) => line && !line.startsWith('#'));
+  const [, numbers] = stored.stdout.trim().split('\n').map((line) => line.split(/\s{2,}/));
+  assert.equal(Number(numbers[4]), samples(open.text).length, stored.stdout);
+  const names = (text) => [...new Set(samples(text).map((line) => line.split(/[{ ]/)[0]))].sort();
+  assert.deepEqual(names(open.text), names(page.text), 'one format has what the other has');
 });
 
 gatewayTest('active health checks take an endpoint out and bring it back', async ({ service, gateway, request }) => {
