@@ -101,6 +101,43 @@ gatewayTest('PUT /config: in force at once, said to differ from the disk; rollba
   assert.match(fs.readFileSync(g.file, 'utf8'), /version 4/);
 });
 
+gatewayTest('PUT /config?save: 409 with `include`, or when the file is not what was read; nothing changes then', async ({ service, gateway, request }) => {
+  const api = await service();
+  const g = await gateway(config(api, 1));
+  const save = (text) => g.admin('/config?save', { method: 'PUT', body: text });
+  const text = (n) => JSON.stringify(g.complete(config(api, n)));
+  const refused = async (answer, why) => {
+    assert.equal(answer.status, 409, answer.text);
+    assert.equal(answer.headers['content-type'], 'application/problem+json');
+    assert.match(answer.json().detail, why);
+    assert.equal((await request(g, '/version')).text, 'version 1');
+    assert.equal((await g.admin('/readyz')).json().differs_from_disk, false);
+  };
+
+  // An editor that has written, but not closed the file: no event tells the gateway of it.
+  const read = fs.readFileSync(g.file, 'utf8');
+  const editor = fs.openSync(g.file, 'a');
+  fs.writeSync(editor, '# half a thought');
+  await refused(await save(text(2)), /has changed since it was read/);
+  assert.equal(fs.readFileSync(g.file, 'utf8'), `${read}# half a thought`);
+  const version = async () => (await g.admin('/version')).json().configuration.version;
+  const before = await version();
+  fs.closeSync(editor);
+  await until('the file to be read', async () => (await version()) > before);
+
+  // What is given includes a file; then the main file does.
+  fs.writeFileSync(path.join(g.folder, 'more.yaml'), JSON.stringify({ routes: [{ path: '/more', reply: { body: 'more' } }] }));
+  const including = JSON.stringify({ ...g.complete(config(api, 1)), include: ['more.yaml'] });
+  g.write(including);
+  await until('the included route', async () => (await request(g, '/more')).text === 'more');
+  for (const given of [text(3), including]) {
+    await refused(await save(given), /`include`/);
+    assert.equal(fs.readFileSync(g.file, 'utf8'), including);
+  }
+  assert.equal((await g.admin('/config', { method: 'PUT', body: text(4) })).status, 200, 'without `save` it is accepted');
+  assert.equal((await request(g, '/version')).text, 'version 4');
+});
+
 gatewayTest('PUT may not read files that the disk does not name', async ({ service, gateway }) => {
   const api = await service();
   const g = await gateway(config(api));

@@ -78,6 +78,26 @@ gatewayTest('rotation under load: rename and SIGUSR1 lose nothing', async ({ ser
   assert.equal(await g.metric('gatehouse_log_lines_lost_total'), 0);
 });
 
+gatewayTest('after SIGUSR1 the next record is in the new file, and the old one gets nothing more', async ({ service, gateway, request }) => {
+  const api = await service((req, res) => res.end('ok'));
+  const g = await gateway({ services: { api: api.url } });
+  const paths = (file) => g.log(file).map((r) => r.path);
+  const old = `${g.logFile}.1`;
+  await request(g, '/api/1');
+  await g.logged('the first', (r) => r.path === '/api/1');
+  fs.renameSync(g.logFile, old);
+  await request(g, '/api/2');
+  await until('the second, in the renamed file', () => paths(old).includes('/api/2'));
+  assert.equal(fs.existsSync(g.logFile), false, 'a new file is made only when asked for');
+  g.signal('SIGUSR1');
+  await until('a new file', () => fs.existsSync(g.logFile));
+  await request(g, '/api/3');
+  await g.logged('the third', (r) => r.path === '/api/3');
+  assert.deepEqual(paths(old), ['/api/1', '/api/2']);
+  assert.deepEqual(paths(g.logFile), ['/api/3']);
+  assert.ok(!g.descriptors().some((d) => d.startsWith(old)), 'the old file is closed');
+});
+
 gatewayTest('a full disk: requests go on, lost lines are counted', async ({ service, gateway, request }) => {
   const api = await service((req, res) => res.end(req.url));
   const g = await gateway({ log: { to: '/dev/full' }, services: { api: api.url } });
