@@ -193,8 +193,8 @@ std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> Snapshot::co
 
 std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener,
                                                  std::unique_ptr<const Target> target) {
+  // Version 0: it is no configuration's, and takes none of their numbers.
   std::unique_ptr<Snapshot> s(new Snapshot);
-  s->version_ = next_version();
   s->spec_ = std::make_shared<config::Spec>();
   config::Diagnostics none;
   s->router_ = Router::compile(*s->spec_, none);
