@@ -197,7 +197,13 @@ int run_process(const ProcessOptions& options) {
     say(state.error());
     return 1;
   }
-  if (!state->writable()) say("warning: " + state->warning());
+  if (!state->writable()) {
+    say("warning: " + state->warning());
+    const auto& admin = first.spec->admin;
+    if (admin.enabled && admin.token.empty() && admin.tokens.empty())
+      say("warning: so nobody knows the admin API's token; set `admin.token`, or `state` to a writable "
+          "folder");
+  }
   auto token = token_of(*state);
   if (!token) {
     say(token.error());

@@ -140,7 +140,11 @@ std::expected<std::string, std::string> read_admin_token(const std::string& fold
   MaybeText text = read_trusted(fd, folder, kTokenFile, true);
   ::close(fd);
   if (!text) return std::unexpected(text.error());
-  if (!*text) return std::unexpected(fmt::format("there is no token in {}: is the gateway running?", folder));
+  if (!*text)
+    return std::unexpected(
+        fmt::format("there is no token in {}: is the gateway running? If it may not write there, set "
+                    "`admin.token`, or `state` to a writable folder",
+                    folder));
   std::string token = **text;
   while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
   return token;

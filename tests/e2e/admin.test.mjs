@@ -216,6 +216,20 @@ gatewayTest('active health checks take an endpoint out and bring it back', async
   await until('it to be back', async () => (await seen()) === 'sick,well');
 });
 
+gatewayTest('a state folder that cannot be written to: it runs, and says that nobody knows the token', async ({ service, gateway, run }) => {
+  const api = await service();
+  const { kBinary } = await import('./lib/gatehouse.mjs');
+  const state = '/proc/gatehouse';  // no folder can be made there, not even by root
+  const said = /so nobody knows the admin API's token; set `admin\.token`, or `state`/;
+  const unknown = await gateway(undefined, { text: (self) => JSON.stringify({ ...self.complete(config(api)), state, admin: { port: self.adminPort } }) });
+  assert.match(unknown.stderr, /warning: the state folder \/proc\/gatehouse cannot be written to/);
+  assert.match(unknown.stderr, said);
+  assert.equal((await run(kBinary, ['reload', '--config', unknown.file])).code, 1);
+  const known = await gateway({ ...config(api), state });
+  assert.doesNotMatch(known.stderr, said);
+  assert.equal((await run(kBinary, ['reload', '--config', known.file])).code, 0);
+});
+
 gatewayTest('a random token in the state folder, with its rights; a second gateway on the folder is refused', async ({ service, gateway, run }) => {
   const api = await service();
   const g = await gateway(undefined, { text: (self) => JSON.stringify({ ...self.complete(config(api)), admin: { port: self.adminPort } }) });
