@@ -24,6 +24,7 @@ class AnswerCheck {
   void interim();
   void final(const WireHead& head);
   void generation(const WireHead& head);
+  void edits(const WireHead& head);
   void of_service(const std::string& bytes, const WireHead& trailers, bool whole);
   void of_gateway(const std::string& bytes, bool whole);
   template <class... T>

@@ -6,27 +6,17 @@
 #include "sim/answer_check.h"
 #include "sim/malformed.h"
 #include "sim/payload.h"
+#include "sim/setting.h"
 
 namespace gatehouse::sim {
 namespace {
 
 constexpr Duration kPatience = 120s;  // beyond every time-out of the gateway
 
-std::string path_of(const RequestPlan& r) {
-  switch (r.route) {
-    case Route::service: return fmt::format("/{}/r{}/x?q=1", r.service, r.id);
-    case Route::generation: return fmt::format("/generation/r{}", r.id);
-    case Route::redirect: return fmt::format("/old/r{}/x", r.id);
-    case Route::role: return fmt::format("/role/r{}/x", r.id);
-    case Route::nowhere: return fmt::format("/nowhere/r{}", r.id);
-    case Route::wrong_method: return fmt::format("/getonly/r{}", r.id);
-  }
-  return {};
-}
-
 std::string head_of(const RequestPlan& r) {
   std::string out = fmt::format("{} {} HTTP/1.{}\r\nHost: Sim.Example:8080\r\nX-Sim-Id: {}\r\n", r.method,
-                                path_of(r), r.http10 ? 0 : 1, r.id);
+                                target_of(r), r.http10 ? 0 : 1, r.id);
+  out += "X-Sim-Secret: mine\r\nX-Sim-Set: forged\r\nx_sim_set: forged\r\n";
   if (r.later_request || r.later_response)
     out += fmt::format("X-Sim-Later: {},{}\r\n", r.later_request, r.later_response);
   if (!r.role.empty()) out += fmt::format("X-Sim-Role: {}\r\n", r.role);
@@ -53,6 +43,7 @@ std::string Client::where() const {
 
 net::Task<void> Client::play() {
   co_await net::sleep_for(host_.loop, plan_.start);
+  host_.network.set_local(plan_.from);
   auto stream = co_await host_.network.connect(gateway_, after(host_.loop.now(), 60s));
   if (!stream) {
     if (!ledger_.draining && !ledger_.plan().connect_trouble() && !ledger_.plan().sheds_idle())
@@ -134,7 +125,7 @@ net::Task<bool> Client::write_all(net::Stream& stream) {
     std::string head = head_of(r);
     std::string body = wire_body(r.id, r.body, r.misbehaviour == Misbehaviour::broken_chunk);
     if (r.misbehaviour == Misbehaviour::malformed) {
-      head = malformed_request(r.variant, path_of(r)).bytes;
+      head = malformed_request(r.variant, target_of(r)).bytes;
       body.clear();
     }
     Entry& e = ledger_.of(r.id);

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "config/loader.h"
+#include "filters/access/access_filter.h"
+#include "filters/headers/headers_filter.h"
 #include "sim/planted.h"
+#include "sim/setting.h"
 #include "sim/wire.h"
 
 namespace gatehouse::sim {
@@ -25,14 +28,30 @@ std::string text_of(const Plan& plan, std::uint64_t generation, const Planted& p
   out += "services:\n";
   out += fmt::format("  alpha: {{url: [http://alpha:9000{}]}}\n",
                      generation % 2 ? "" : ", http://10.0.1.9:9000");
-  out += "  beta: {url: http://10.0.2.1:9000, balance: least}\n";
+  out += fmt::format("  beta: {{url: {}, balance: least}}\n",
+                     plan.unix_socket ? "unix:/run/beta.sock" : "http://10.0.2.1:9000");
   out += "  gamma: {url: http://10.0.3.1:9000, max_in_flight: 3}\n";
   out += "  dead: http://10.0.4.1:9000\n";
+  out += fmt::format(
+      "  guarded:\n    url: http://10.0.5.1:9000\n    deny: [{0}]\n    headers:\n"
+      "      request: {{set: {{x-sim-set: generation-{1}}}, add: {{x-sim-add: added}}, remove: "
+      "[x-sim-secret]}}\n"
+      "      response: {{set: {{x-sim-policy: generation-{1}}}, add: {{x-sim-extra: more}}, remove: "
+      "[x-sim-internal]}}\n",
+      kDenied, generation);
+  out += fmt::format(
+      "  split: {{versions: {{v1: http://10.0.6.1:9000, v2: http://10.0.6.2:9000}}, canary: v2 {}%}}\n",
+      kCanaryPercent);
+  out += "  left: http://10.0.7.1:9000\n";
+  out += "  right: http://10.0.7.2:9000\n";
   out += "routes:\n";
-  for (std::string_view service : {"alpha", "beta", "gamma", "dead"})
+  for (std::string_view service : {"alpha", "beta", "gamma", "dead", "guarded", "split"})
     out += fmt::format("  - {{path: /{0}/*, to: {0}}}\n", service);
   out += "  - {path: /role/*, to: alpha}\n";
   out += "  - {path: /role/*, to: beta, when: {header.x-role: admin}, name: by_role}\n";
+  unsigned left = planted.is(Bug::lopsided_split) ? 100 - kWeightPercent : kWeightPercent;
+  out += fmt::format("  - {{path: /weights/*, to: {{left: {}%, right: {}%}}}}\n", left, 100 - left);
+  out += "  - {path: /enc/*, to: beta, rewrite: /in/*}\n";
   out += "  - {path: /old/*, redirect: /new/*}\n";
   out += "  - {path: /getonly/*, method: GET, reply: {status: 200, body: found}}\n";
   out +=
@@ -47,6 +66,15 @@ void ask_for_claim(config::Spec& spec) {
     if (r.name != "by_role") continue;
     r.when.front().front().key = {config::ConditionKey::Kind::claim, "role"};
   }
+}
+
+// Those of the simulation, and the real ones.
+std::vector<std::unique_ptr<gateway::FilterKind>> filters_of(const FilterPlan& plan, Planted& planted) {
+  auto all = test_filters(plan);
+  if (!planted.is(Bug::open_door)) all.push_back(filters::access_filter());
+  if (!planted.is(Bug::forgotten_edit)) all.push_back(filters::headers_filter());
+  planted.add_filters(all);
+  return all;
 }
 
 std::shared_ptr<const config::Spec> parse(const std::string& text) {
@@ -100,12 +128,12 @@ Gate::Gate(net::MemoryWorld& world, Ledger& ledger, Planted& planted)
       directory_(control_.loop, resolver_),
       binder_(world),
       offload_(control_.loop),
-      filters_(test_filters(ledger.plan().filters)),
+      filters_(filters_of(ledger.plan().filters, planted)),
       publisher_({.loop = control_.loop,
                   .binder = binder_,
                   .offload = offload_,
                   .registry = registry_,
-                  .filters = (planted.add_filters(filters_), filters_),
+                  .filters = filters_,
                   .endpoints = directory_,
                   .workers = ledger.plan().workers}) {
   std::vector<IpAddress> alpha = {IpAddress::v4(0x0a000101), IpAddress::v4(0x0a000102)};

@@ -5,6 +5,7 @@
 #include "sim/answer_check.h"
 #include "sim/malformed.h"
 #include "sim/service.h"
+#include "sim/setting.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -16,11 +17,8 @@ class Judge {
   void run();
 
  private:
-  bool proxied() const { return r_.route == Route::service || r_.route == Route::role; }
-  std::string_view service() const {
-    if (r_.route == Route::role) return r_.role == "admin" ? "beta" : "alpha";
-    return r_.service;
-  }
+  bool proxied() const { return sim::proxied(r_); }
+  bool goes_to(std::string_view service) const { return may_answer(service, r_); }
   std::set<int> statuses() const;
   void add_attempts(std::set<int>& out) const;
   // Closes while the body is still coming: the reset that follows may overtake the answer.
@@ -76,8 +74,8 @@ void Judge::add_attempts(std::set<int>& out) const {
       again = true;
     }
     if (r_.unsafe() || !again) return;
-    if (service() == "alpha" && plan_.dead_endpoint) out.insert(503);
-    if (service() == "gamma") out.insert(503);
+    if (goes_to("alpha") && plan_.dead_endpoint) out.insert(503);
+    if (goes_to("gamma")) out.insert(503);
   }
 }
 
@@ -91,12 +89,12 @@ std::set<int> Judge::statuses() const {
   std::set<int> out;
   if (r_.route == Route::nowhere) return {404};
   if (r_.route == Route::wrong_method && r_.method != "GET" && r_.method != "HEAD") return {405};
-  if (r_.denied) return {403};
+  if (r_.denied || shut_out(r_, e_.from)) return {403};
   if (r_.route == Route::redirect) return {308};
   if (!proxied()) return {200};
   if (r_.misbehaviour == Misbehaviour::stall_in_body) out.insert(408);
   if (r_.misbehaviour == Misbehaviour::broken_chunk) out.insert(400);
-  if (service() == "dead") {
+  if (goes_to("dead")) {
     out.insert(503);
     return out;
   }
@@ -105,13 +103,13 @@ std::set<int> Judge::statuses() const {
   // service acted on it nobody knows: only safe ones are sent again.
   bool body = r_.body.kind != BodyKind::none;  // may be too much to be kept for another try
   if ((r_.unsafe() || body) && plan_.idle_close > 0) out.insert(502);
-  if (service() == "gamma" || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
+  if (goes_to("gamma") || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
   return out;
 }
 
 // Could the answer leave while its request is still being sent?
 bool Judge::answered_early() const {
-  bool early = !proxied() || r_.denied || service() == "dead" || service() == "gamma" ||
+  bool early = !proxied() || r_.denied || shut_out(r_, e_.from) || goes_to("dead") || goes_to("gamma") ||
                plan_.dead_endpoint || plan_.connect_trouble() || plan_.breaks();
   for (const auto& a : r_.acts) early = early || a.act == Act::early;
   return early;

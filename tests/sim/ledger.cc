@@ -13,7 +13,10 @@ constexpr std::size_t kLingerBytes = 150'000;  // a lower bound of what the gate
 Ledger::Ledger(const Clock& clock, const Plan& plan, bool verbose)
     : clock_(clock), plan_(plan), start_(clock.now()), verbose_(verbose) {
   for (const auto& c : plan.connections)
-    for (const auto& r : c.requests) entries_[r.id].plan = &r;
+    for (const auto& r : c.requests) {
+      entries_[r.id].plan = &r;
+      entries_[r.id].from = c.from;
+    }
   for (const auto& c : plan.connections) {
     std::size_t behind = 0;
     bool cut = false;  // a later one ends the connection, with what it has not read

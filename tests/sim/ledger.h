@@ -23,6 +23,7 @@ struct Delivery {
 
 struct Entry {
   const RequestPlan* plan = nullptr;
+  IpAddress from{};
   std::vector<Delivery> deliveries;
 
   enum class Answer : std::uint8_t { none, partial, whole };

@@ -1,6 +1,6 @@
 // sim --seeds N [--first S]   plays N seeds; the last line is `N passed, N failed`
 // sim --seed S                plays one and says what happens
-// sim --bug NAME ...          with one of ten bugs planted: the seeds shall fail
+// sim --bug NAME ...          with a bug planted: the seeds shall fail
 // sim --bugs [--seeds N]      plants each in turn; a bug that no seed finds is a failure
 #include <fmt/format.h>
 
@@ -58,6 +58,7 @@ int play_many(const Options& o, sim::Bug bug) {
     sum.answers += outcome.answers;
     sum.steps += outcome.steps;
     sum.simulated += outcome.simulated;
+    sum.shares.add(outcome.shares);
     if (outcome.violations.empty()) continue;
     ++failed;
     report(seed, outcome, bug);
@@ -68,8 +69,11 @@ int play_many(const Options& o, sim::Bug bug) {
   fmt::print("{} requests, {} answers, {:.0f} steps and {:.2f} ms a seed, {:.0f} s simulated\n", sum.requests,
              sum.answers, static_cast<double>(sum.steps) / n, took.count() / n,
              std::chrono::duration<double>(sum.simulated).count());
-  fmt::print("{} passed, {} failed\n", o.seeds - failed, failed);
-  return failed ? 1 : 0;
+  fmt::print("{}\n", sum.shares.text());
+  bool fair = sum.shares.fair();
+  if (!fair) fmt::print("a split does not give the shares that are configured\n");
+  fmt::print("{} passed, {} failed\n", o.seeds - failed, failed + (fair ? 0 : 1));
+  return failed || !fair ? 1 : 0;
 }
 
 int play_bugs(const Options& o) {
@@ -79,7 +83,12 @@ int play_bugs(const Options& o) {
     auto bug = static_cast<sim::Bug>(i);
     std::uint64_t seed = o.first;
     sim::Outcome outcome;
-    for (; seed < o.first + o.seeds && outcome.violations.empty(); ++seed) outcome = sim::run(seed, bug);
+    sim::Shares shares;
+    for (; seed < o.first + o.seeds && outcome.violations.empty(); ++seed) {
+      outcome = sim::run(seed, bug);
+      shares.add(outcome.shares);
+      if (!shares.fair()) outcome.violations.push_back(shares.text());
+    }
     if (outcome.violations.empty()) {
       ++missed;
       fmt::print("{:16} not found by {} seeds\n", sim::name_of(bug), o.seeds);

@@ -5,6 +5,7 @@
 
 #include "sim/malformed.h"
 #include "sim/payload.h"
+#include "sim/setting.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -140,8 +141,9 @@ void Draw::misbehave(RequestPlan& r) {
 RequestPlan Draw::request(bool http10) {
   constexpr std::array<std::string_view, 8> methods = {"GET",  "GET",  "GET", "HEAD",
                                                        "POST", "POST", "PUT", "DELETE"};
-  constexpr std::array<std::string_view, 8> services = {"alpha", "alpha", "alpha", "beta",
-                                                        "beta",  "beta",  "gamma", "dead"};
+  constexpr std::array<std::string_view, 12> services = {"alpha",   "alpha",   "alpha", "beta",
+                                                         "beta",    "gamma",   "gamma", "dead",
+                                                         "guarded", "guarded", "split", "split"};
   RequestPlan r;
   r.id = next_id_++;
   r.method = one_of(methods);
@@ -150,6 +152,8 @@ RequestPlan Draw::request(bool http10) {
   r.close = !http10 && chance(0.05);
   r.service = one_of(services);
   if (chance(0.15)) r.route = static_cast<Route>(1 + below(5));
+  if (chance(0.12)) r.route = chance(0.6) ? Route::weights : Route::rewritten;
+  r.path = below(kRewrites);
   if (r.route == Route::role && chance(0.6)) r.role = "admin";
   bool body =
       r.method == "POST" || r.method == "PUT" || (r.method == "DELETE" && chance(0.2)) || chance(0.03);
@@ -170,6 +174,7 @@ RequestPlan Draw::request(bool http10) {
 ConnectionPlan Draw::connection() {
   ConnectionPlan c;
   c.start = up_to(chance(0.8) ? 300ms : 10s);
+  if (chance(0.3)) c.from = chance(0.5) ? kOffice : kStranger;
   bool http10 = chance(0.1);
   std::uint32_t requests = 1 + below(chance(0.3) ? 8 : 3);
   for (std::uint32_t i = 0; i < requests; ++i) c.requests.push_back(request(http10));
@@ -213,6 +218,7 @@ Plan Plan::draw(std::uint64_t seed) {
   p.half_close = draw.chance(0.3);
   p.filters = {draw.chance(0.8), draw.chance(0.7)};
   p.dead_endpoint = draw.chance(0.3);
+  p.unix_socket = draw.chance(0.3);
   p.idle_close = draw.chance(0.5) ? 0.3 : 0;
   for (std::uint32_t i = draw.below(4); i > 0; --i) p.reloads.push_back(draw.up_to(1s));
   std::ranges::sort(p.reloads);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "net/memory_network.h"
@@ -49,7 +50,16 @@ struct ServicePlan {
   unsigned keep_alive = 0;  // says `Keep-Alive: timeout=N`
 };
 
-enum class Route : std::uint8_t { service, generation, redirect, role, nowhere, wrong_method };
+enum class Route : std::uint8_t {
+  service,
+  generation,
+  redirect,
+  role,
+  nowhere,
+  wrong_method,
+  weights,    // a split between two services
+  rewritten,  // a path that is written in one of many ways, and rewritten
+};
 
 // Where a client leaves its path.
 enum class Misbehaviour : std::uint8_t {
@@ -71,6 +81,7 @@ struct RequestPlan {
   bool close = false;         // says `Connection: close`
   Route route = Route::service;
   std::string service = "alpha";
+  unsigned path = 0;  // of Route::rewritten: how it is written
   BodyPlan body;
   bool expect_continue = false;
   unsigned later_request = 0;   // ms that the test filter waits, before the target ...
@@ -94,6 +105,7 @@ struct RequestPlan {
 struct ConnectionPlan {
   enum class End : std::uint8_t { close, linger, half_close };
   Duration start{};
+  IpAddress from = IpAddress::v4(0xc0000201);  // 192.0.2.1
   std::vector<RequestPlan> requests;
   bool pipelined = false;
   End end = End::close;
@@ -127,6 +139,7 @@ struct Plan {
   FilterPlan filters;
   Timeouts timeouts;
   bool dead_endpoint = false;           // one address of `alpha` refuses
+  bool unix_socket = false;             // `beta` is on one
   double idle_close = 0;                // chance that a service closes an idle connection
   std::vector<Duration> reloads;        // when
   Duration drain_at = Duration::max();  // in the middle of the load; max = after it

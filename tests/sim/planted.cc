@@ -12,8 +12,9 @@ using gateway::Reply;
 using gateway::Verdict;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Bug::last_)> kNames = {
-    "none",          "lost_lease", "post_twice",      "lost_wake",    "dropped_byte", "duplicated_byte",
-    "missed_reload", "leaked_pin", "unarmed_timeout", "wrong_answer", "endless_drain"};
+    "none",           "lost_lease",    "post_twice",      "lost_wake",    "dropped_byte",  "duplicated_byte",
+    "missed_reload",  "leaked_pin",    "unarmed_timeout", "wrong_answer", "endless_drain", "open_door",
+    "forgotten_edit", "lopsided_split"};
 
 // Says the last byte of a body twice.
 class StutteringBody final : public upstream::BodySource {

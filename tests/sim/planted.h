@@ -27,6 +27,9 @@ enum class Bug : std::uint8_t {
   unarmed_timeout,
   wrong_answer,
   endless_drain,
+  open_door,
+  forgotten_edit,
+  lopsided_split,
   last_,
 };
 std::string_view name_of(Bug bug) noexcept;

@@ -7,6 +7,7 @@
 #include "sim/client.h"
 #include "sim/gate.h"
 #include "sim/service.h"
+#include "sim/setting.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -23,12 +24,18 @@ class Run {
         ledger_(world_.clock(), plan, verbose),
         services_(world_, ledger_, plan.seed + 1),
         gate_(world_, ledger_, planted_),
-        people_(world_, IpAddress::v4(0xc0000201)) {
+        people_(world_, kHome) {
     services_.add("alpha", IpAddress::v4(0x0a000101));
     services_.add("alpha", IpAddress::v4(0x0a000102));
     services_.add("alpha", IpAddress::v4(0x0a000109));
     services_.add("beta", IpAddress::v4(0x0a000201));
+    services_.add("beta", net::SocketAddress::unix_socket("/run/beta.sock"));
     services_.add("gamma", IpAddress::v4(0x0a000301));
+    services_.add("guarded", IpAddress::v4(0x0a000501));
+    services_.add("split.v1", IpAddress::v4(0x0a000601));
+    services_.add("split.v2", IpAddress::v4(0x0a000602));
+    services_.add("left", IpAddress::v4(0x0a000701));
+    services_.add("right", IpAddress::v4(0x0a000702));
   }
   Outcome play();
 
@@ -119,6 +126,7 @@ Outcome Run::play() {
     if (ledger_.violations().empty() || planted_.is(Bug::none)) judge(ledger_, id, e);
     out.requests += e.attempted;
     out.answers += e.answer == Entry::Answer::whole;
+    out.shares.count(e);
   }
   if (world_.steps() > kMaxSteps) ledger_.violate("the loops do not come to rest");
   out.violations = ledger_.violations();

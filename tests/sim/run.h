@@ -7,6 +7,7 @@
 
 #include "sim/plan.h"
 #include "sim/planted.h"
+#include "sim/shares.h"
 
 namespace gatehouse::sim {
 
@@ -14,6 +15,7 @@ struct Outcome {
   std::vector<std::string> violations;
   std::size_t requests = 0;      // that were sent
   std::size_t answers = 0;       // that came whole
+  Shares shares;                 // of the splits
   std::uint64_t steps = 0;       // of the scheduler
   std::uint64_t load_steps = 0;  // of these, while clients had something under way
   std::uint64_t trace = 0;       // equal for equal runs

@@ -4,6 +4,7 @@
 
 #include "sim/malformed.h"
 #include "sim/payload.h"
+#include "sim/setting.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -20,9 +21,13 @@ Services::Services(net::MemoryWorld& world, Ledger& ledger, std::uint64_t seed)
     : world_(world), ledger_(ledger), random_(seed), host_(world), connections_(host_.loop, 100'000) {}
 
 void Services::add(const std::string& service, IpAddress ip) {
+  add(service, net::SocketAddress::of(ip, kServicePort));
+}
+
+void Services::add(const std::string& service, const net::SocketAddress& address) {
   auto endpoint = std::make_unique<Endpoint>();
   endpoint->service = service;
-  auto socket = world_.bind(net::SocketAddress::of(ip, kServicePort));
+  auto socket = world_.bind(address);
   endpoint->acceptor = std::move(*host_.network.accept_on(std::move(*socket)));
   endpoint->accepting = accept(*endpoint);
   endpoints_.push_back(std::move(endpoint));
@@ -69,17 +74,45 @@ bool Services::arrive(const WireHead& head, const std::string& service, Arrived&
   a.attempt = e.deliveries.size();
   e.deliveries.push_back({service, ledger_.now(), kNever});
   ledger_.trace("r{}: at {}, attempt {}: {}", a.id, service, a.attempt, head.line);
-  if (head.value("x-sim-id") != std::to_string(a.id))
-    ledger_.violate(fmt::format("r{}: arrived with the headers of `{}`", a.id, head.value("x-sim-id")));
-  if (a.method != e.plan->method) ledger_.violate(fmt::format("r{}: arrived as {}", a.id, a.method));
-  if (head.count("host") != 1 || head.has("connection") || head.has("expect"))
-    ledger_.violate(fmt::format("r{}: arrived with headers of the client's connection", a.id));
+  if (!may_answer(service, *e.plan) || e.deliveries.front().service != service)
+    ledger_.violate(fmt::format("r{}: went to {} (and {})", a.id, service, e.deliveries.front().service));
+  if (shut_out(*e.plan, e.from))
+    ledger_.violate(fmt::format("r{}: {} was let in to {}", a.id, to_string(e.from), service));
+  check_head(head, a);
+  check_edits(head, a);
+  a.set = head.value("x-sim-set");
   if (e.plan->misbehaviour == Misbehaviour::malformed)
     ledger_.violate(fmt::format("r{}: a malformed request was forwarded", a.id));
   if (e.plan->unsafe() && e.deliveries.size() > 1)
     ledger_.violate(fmt::format("r{}: {} was delivered {} times", a.id, a.method, e.deliveries.size()));
   if (e.deliveries.size() > 4) ledger_.violate(fmt::format("r{}: tried {} times", a.id, e.deliveries.size()));
   return true;
+}
+
+void Services::check_head(const WireHead& head, const Arrived& a) {
+  const Entry& e = *a.entry;
+  if (head.value("x-sim-id") != std::to_string(a.id))
+    ledger_.violate(fmt::format("r{}: arrived with the headers of `{}`", a.id, head.value("x-sim-id")));
+  if (a.method != e.plan->method) ledger_.violate(fmt::format("r{}: arrived as {}", a.id, a.method));
+  if (head.line != fmt::format("{} {} HTTP/1.1", e.plan->method, arrives_as(*e.plan)))
+    ledger_.violate(fmt::format("r{}: arrived as `{}`", a.id, head.line));
+  if (head.count("host") != 1 || head.has("connection") || head.has("expect"))
+    ledger_.violate(fmt::format("r{}: arrived with headers of the client's connection", a.id));
+  if (head.count("x-forwarded-for") != 1 || head.value("x-forwarded-for") != to_string(e.from))
+    ledger_.violate(fmt::format("r{}: arrived as if from {}", a.id, head.value("x-forwarded-for")));
+}
+
+// `headers` of the service, on the request: nothing but what they say has changed.
+void Services::check_edits(const WireHead& head, const Arrived& a) {
+  bool good = true;
+  if (edited(*a.entry->plan)) {
+    good = head.count("x-sim-set") == 1 && head.value("x-sim-set").starts_with("generation-") &&
+           !head.has("x_sim_set") && !head.has("x-sim-secret") && head.value("x-sim-add") == "added";
+  } else {
+    good = head.count("x-sim-set") == 1 && head.value("x-sim-set") == "forged" && head.has("x_sim_set") &&
+           head.value("x-sim-secret") == "mine" && !head.has("x-sim-add");
+  }
+  if (!good) ledger_.violate(fmt::format("r{}: its headers were not edited as configured", a.id));
 }
 
 net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const WireHead& head,
@@ -128,9 +161,9 @@ net::Task<bool> Services::read_body(WireReader& in, const WireHead& head, Arrive
 std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const std::string& service,
                               std::uint64_t seen) const {
   std::string out = fmt::format(
-      "HTTP/1.1 {} Whatever\r\nX-Sim-Id: {}\r\nX-Sim-Attempt: {}\r\nX-Sim-Service: {}\r\nServer: "
-      "secret/1.0\r\n",
-      plan.status, a.id, a.attempt, service);
+      "HTTP/1.1 {} Whatever\r\nX-Sim-Id: {}\r\nX-Sim-Attempt: {}\r\nX-Sim-Service: {}\r\nX-Sim-Got: {}\r\n"
+      "Server: secret/1.0\r\nX-Sim-Internal: 1\r\nX-Sim-Policy: own\r\nX-Sim-Extra: own\r\n",
+      plan.status, a.id, a.attempt, service, a.set);
   if (plan.act != Act::early) out += fmt::format("X-Sim-Digest: {}\r\n", seen);
   if (plan.close) out += "Connection: close\r\n";
   if (plan.keep_alive) out += fmt::format("Keep-Alive: timeout={}\r\n", plan.keep_alive);

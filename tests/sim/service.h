@@ -20,6 +20,7 @@ class Services {
 
   // Begins to listen as an endpoint of `service`.
   void add(const std::string& service, IpAddress ip);
+  void add(const std::string& service, const net::SocketAddress& address);
   std::size_t open() const noexcept { return connections_.running(); }
   std::size_t blocks() noexcept { return host_.loop.blocks().in_use(); }
 
@@ -34,6 +35,7 @@ class Services {
     std::uint64_t id = 0;
     std::size_t attempt = 0;
     std::string method;
+    std::string set;     // what the gateway's `headers` made of x-sim-set
     bool whole = false;  // its body is read
   };
   net::Task<void> accept(Endpoint& endpoint);
@@ -44,6 +46,8 @@ class Services {
   net::Task<bool> act(net::Stream& stream, Arrived& a, const std::string& service, std::uint64_t seen);
   net::Task<bool> send_body(net::Stream& stream, const ServicePlan& plan, std::string body);
   bool arrive(const WireHead& head, const std::string& service, Arrived& a);
+  void check_head(const WireHead& head, const Arrived& a);
+  void check_edits(const WireHead& head, const Arrived& a);
   std::string head_of(const Arrived& a, const ServicePlan& plan, const std::string& service,
                       std::uint64_t seen) const;
   Duration idle_patience();
