@@ -43,12 +43,15 @@ std::string Client::where() const {
 
 net::Task<void> Client::play() {
   co_await net::sleep_for(host_.loop, plan_.start);
+  ConnectionEntry& mine = ledger_.connections[ledger_.of(plan_.requests.front().id).connection];
+  mine.began = ledger_.now();
   host_.network.set_local(plan_.from);
   auto stream = co_await host_.network.connect(gateway_, after(host_.loop.now(), 60s));
   if (!stream) {
     if (!ledger_.draining && !ledger_.plan().connect_trouble() && !ledger_.plan().sheds_idle())
       ledger_.violate(fmt::format("r{}: the gateway cannot be reached", plan_.requests.front().id));
     excuse_rest("not connected");
+    mine.ended = ledger_.now();
     co_return;
   }
   ledger_.trace("r{}: connected", plan_.requests.front().id);
@@ -59,6 +62,8 @@ net::Task<void> Client::play() {
   bool wrote = co_await converse(**stream);
   if (wrote && !gone_) co_await finish(**stream);
   if (reset_) (*stream)->reset_on_close();
+  mine.ended = ledger_.now();
+  mine.received = in.received();
   in_ = nullptr;
   stream_ = nullptr;
 }
@@ -130,6 +135,7 @@ net::Task<bool> Client::write_all(net::Stream& stream) {
     }
     Entry& e = ledger_.of(r.id);
     e.attempted = true;
+    e.began_at = ledger_.now();
     e.generation = ledger_.generation;
     ledger_.trace("r{}: sends {}", r.id, head.substr(0, head.find('\r')));
     if (i > 0 && !plan_.pipelined) {
@@ -165,6 +171,9 @@ net::Task<bool> Client::write(net::Stream& stream, const RequestPlan& r, std::st
     if (!co_await send(stream, r, head, SIZE_MAX)) co_return false;
     if (!co_await may_send_body(r)) co_return true;
     limit = limit == SIZE_MAX ? limit : limit - head.size();
+    if (!co_await send(stream, r, std::move(body), limit)) co_return false;
+  } else if (r.misbehaviour == Misbehaviour::trickle) {  // its body does
+    if (!co_await send_text(stream, std::move(head), kPatience)) co_return false;
     if (!co_await send(stream, r, std::move(body), limit)) co_return false;
   } else if (!co_await send(stream, r, head + body, limit)) {
     co_return false;
@@ -225,6 +234,7 @@ net::Task<bool> Client::read_all() {
 net::Task<bool> Client::read_answer(const RequestPlan& r) {
   Entry& e = ledger_.of(r.id);
   heard_ = false;
+  e.turn_at = ledger_.now();
   if (e.sent_at != Time{}) e.sent_at = ledger_.now();  // pipelined: its turn begins
   if (r.misbehaviour == Misbehaviour::abort_in_answer) in_->stop_after(in_->received() + r.stop_at);
   if (r.misbehaviour == Misbehaviour::stop_reading) {

@@ -12,15 +12,28 @@
 namespace gatehouse::sim {
 namespace {
 
+std::string limits_of(const Plan& plan, const Planted& planted) {
+  std::string out;
+  if (plan.limits.max_body > 0 && !planted.is(Bug::no_max_body))
+    out += fmt::format(", max_body: {}B", plan.limits.max_body);
+  unsigned most = planted.is(Bug::wide_door)     ? 100
+                  : planted.is(Bug::narrow_door) ? 1
+                                                 : plan.limits.per_address;
+  if (plan.limits.per_address > 0) out += fmt::format(", per_address: {}", most);
+  return out;
+}
+
 std::string text_of(const Plan& plan, std::uint64_t generation, const Planted& planted) {
   const Timeouts& t = plan.timeouts;
   bool unarmed = planted.is(Bug::unarmed_timeout);
   auto seconds = [](Duration d) { return fmt::format("{}ms", d / 1ms); };
   std::string out = fmt::format(
-      "listen: {{public: {{port: 8080, half_close: {}, timeouts: {{head: {}, body_idle: {}, keep_alive: {}, "
-      "write_idle: {}}}}}}}\n",
-      plan.half_close ? "on" : "off", seconds(t.head), seconds(t.body_idle),
-      seconds(unarmed ? 1h : t.keep_alive), seconds(t.write_idle));
+      "listen: {{public: {{port: 8080, half_close: {}{}, timeouts: {{head: {}, body_idle: {}, keep_alive: "
+      "{}, "
+      "write_idle: {}, min_rate: {}}}}}}}\n",
+      plan.half_close ? "on" : "off", limits_of(plan, planted), seconds(t.head), seconds(t.body_idle),
+      seconds(unarmed ? 1h : t.keep_alive), seconds(t.write_idle),
+      planted.is(Bug::no_min_rate) ? "1B" : "200B");
   out += fmt::format("defaults: {{timeout: {}, body_idle: {}, deadline: {}, connect_timeout: 5s}}\n",
                      seconds(unarmed ? 1h : t.service), seconds(t.service_body_idle),
                      seconds(unarmed ? 1h : t.deadline));
@@ -30,7 +43,10 @@ std::string text_of(const Plan& plan, std::uint64_t generation, const Planted& p
                      generation % 2 ? "" : ", http://10.0.1.9:9000");
   out += fmt::format("  beta: {{url: {}, balance: least}}\n",
                      plan.unix_socket ? "unix:/run/beta.sock" : "http://10.0.2.1:9000");
-  out += "  gamma: {url: http://10.0.3.1:9000, max_in_flight: 3}\n";
+  unsigned most = planted.is(Bug::wide_service)     ? 100
+                  : planted.is(Bug::narrow_service) ? 1
+                                                    : plan.limits.max_in_flight;
+  out += fmt::format("  gamma: {{url: http://10.0.3.1:9000, max_in_flight: {}}}\n", most);
   out += "  dead: http://10.0.4.1:9000\n";
   out += fmt::format(
       "  guarded:\n    url: http://10.0.5.1:9000\n    deny: [{0}]\n    headers:\n"
@@ -107,6 +123,8 @@ void Gate::Sink::record(const gateway::RequestRecord& r) noexcept {
   Entry* e = ledger.find(request_id_in(r.path));
   if (!e) return;
   ++e->records;
+  e->recorded_at = ledger.now();
+  e->saturated = r.failed && r.reason == Errc::saturated;
   e->recorded_status = r.status;
   ledger.trace("log: {} {} {}{}", r.path, r.status, r.failed ? errc_info(r.reason).reason : "",
                r.failed && !r.detail.empty() ? fmt::format(" ({})", r.detail) : "");
@@ -177,6 +195,7 @@ net::Task<void> Gate::reload() {
   published_.push_back(prepared->snapshot);
   if (planted_.is(Bug::missed_reload) && generation > 1 && workers_.size() > 1) {
     std::vector<gateway::Worker*> all;
+    all.reserve(workers_.size());
     for (auto& w : workers_) all.push_back(w->worker.get());
     all[1] = all[0];
     publisher_.set_workers(std::move(all));
@@ -203,6 +222,8 @@ void Gate::check_at_rest() {
     unsigned i = w->worker->index();
     if (stats.connections.load() != 0 || w->worker->connections() != 0)
       ledger_.violate(fmt::format("worker {} still has {} connections", i, w->worker->connections()));
+    if (stats.rejected.load() != 0 && ledger_.plan().limits.per_address == 0)
+      ledger_.violate(fmt::format("worker {} turns connections away without a limit", i));
     if (stats.exchanges.load() != 0) ledger_.violate(fmt::format("worker {} still has exchanges", i));
     if (stats.snapshots.load() != 1)
       ledger_.violate(fmt::format("worker {} holds {} snapshots", i, stats.snapshots.load()));

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "sim/answer_check.h"
+#include "sim/crowd.h"
 #include "sim/malformed.h"
 #include "sim/service.h"
 #include "sim/setting.h"
@@ -24,6 +25,17 @@ class Judge {
   // Closes while the body is still coming: the reset that follows may overtake the answer.
   bool hangs_up(const ServicePlan& a) const {
     return r_.body.kind != BodyKind::none && (a.close || a.body.kind == BodyKind::until_close);
+  }
+  // Its service waits for more of the body than will ever come.
+  bool trickles() const {
+    bool early = std::ranges::any_of(r_.acts, [](const auto& a) { return a.act == Act::early; });
+    return r_.misbehaviour == Misbehaviour::trickle && !early && !plan_.breaks() && !plan_.dead_endpoint;
+  }
+  // The gateway says 413 and lingers, for so long and so many bytes: the rest may be more.
+  bool outlasts_linger() const {
+    return plan_.too_large(r_.body) &&
+           (r_.body.size > std::min<std::size_t>(60'000, 20 * plan_.faults.buffer_min) ||
+            plan_.faults.long_delay > 0 || r_.piece_delay > Duration(0));
   }
   bool cut_by_service() const;
   bool may_break_off() const;
@@ -75,7 +87,6 @@ void Judge::add_attempts(std::set<int>& out) const {
     }
     if (r_.unsafe() || !again) return;
     if (goes_to("alpha") && plan_.dead_endpoint) out.insert(503);
-    if (goes_to("gamma")) out.insert(503);
   }
 }
 
@@ -86,6 +97,7 @@ std::set<int> Judge::statuses() const {
                                           : std::set<int>{status};  // a long one is slow
   }
   if (r_.misbehaviour == Misbehaviour::stall_in_head) return {408};
+  if (plan_.too_large(r_.body) && r_.body.kind == BodyKind::length) return {413};
   std::set<int> out;
   if (r_.route == Route::nowhere) return {404};
   if (r_.route == Route::wrong_method && r_.method != "GET" && r_.method != "HEAD") return {405};
@@ -98,12 +110,14 @@ std::set<int> Judge::statuses() const {
     out.insert(503);
     return out;
   }
-  add_attempts(out);
+  if (plan_.too_large(r_.body)) out.insert(413);
+  if (r_.misbehaviour == Misbehaviour::trickle) out.insert(408);
+  if (!trickles()) add_attempts(out);
   // A pooled connection may be closed by its service at the moment in which a request sets out. Whether the
   // service acted on it nobody knows: only safe ones are sent again.
   bool body = r_.body.kind != BodyKind::none;  // may be too much to be kept for another try
   if ((r_.unsafe() || body) && plan_.idle_close > 0) out.insert(502);
-  if (goes_to("gamma") || plan_.connect_trouble()) out.insert(503);  // gamma has max_in_flight
+  if (e_.saturated || plan_.connect_trouble()) out.insert(503);
   return out;
 }
 
@@ -125,7 +139,7 @@ bool Judge::cut_by_service() const {
 
 bool Judge::may_break_off() const {
   if (e_.excused || e_.held || e_.flooded || plan_.breaks() || plan_.drains_early()) return true;
-  if (cut_by_service()) return true;
+  if (cut_by_service() || outlasts_linger() || crowded_out(ledger_, e_.connection)) return true;
   // The gateway reads a bounded part of a body that nobody wants, then it closes.
   if (r_.body.size > 60'000 && answered_early()) return true;
   return r_.misbehaviour != Misbehaviour::none;
@@ -134,6 +148,7 @@ bool Judge::may_break_off() const {
 // Beside what may break an answer off: its head is then lost with the rest.
 bool Judge::may_stay_unanswered() const {
   if (e_.excused || e_.held || plan_.breaks() || plan_.sheds_idle() || plan_.drains_early()) return true;
+  if (crowded_out(ledger_, e_.connection)) return true;
   return may_break_off() && r_.misbehaviour != Misbehaviour::malformed;
 }
 
@@ -146,6 +161,9 @@ void Judge::times() {
     if (e_.deliveries.back().read_at != kNever && (waited > t.service + slack || waited < t.service - slack))
       wrong("504 after {} ms", waited / 1ms);
   }
+  Duration turn = e_.answered_at - std::max(e_.began_at, e_.turn_at);
+  if (trickles() && e_.status == 408 && (turn > 75s + slack || turn < 30s - slack))
+    wrong("a body that trickles is given {} ms", turn / 1ms);
   if (e_.ended_at == Time{} || e_.sent_at == Time{} || e_.excused) return;
   bool waits =
       r_.misbehaviour == Misbehaviour::stall_in_head || r_.misbehaviour == Misbehaviour::stall_in_body;
@@ -185,6 +203,8 @@ void Judge::run() {
     }
     if (e_.answer == Entry::Answer::partial && !may_break_off()) wrong("its answer broke off");
   }
+  if (e_.saturated && !(goes_to("gamma") && was_saturated(ledger_, id_)))
+    wrong("503 saturated, though fewer than {} were under way", plan_.limits.max_in_flight);
   if (!plan_.breaks() && e_.answer != Entry::Answer::none) times();
 }
 

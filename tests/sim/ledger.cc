@@ -12,11 +12,15 @@ constexpr std::size_t kLingerBytes = 150'000;  // a lower bound of what the gate
 
 Ledger::Ledger(const Clock& clock, const Plan& plan, bool verbose)
     : clock_(clock), plan_(plan), start_(clock.now()), verbose_(verbose) {
-  for (const auto& c : plan.connections)
+  for (const auto& c : plan.connections) {
     for (const auto& r : c.requests) {
-      entries_[r.id].plan = &r;
-      entries_[r.id].from = c.from;
+      Entry& e = entries_[r.id];
+      e.plan = &r;
+      e.connection = connections.size();
+      e.from = c.from;
     }
+    connections.push_back({.plan = &c});
+  }
   for (const auto& c : plan.connections) {
     std::size_t behind = 0;
     bool cut = false;  // a later one ends the connection, with what it has not read
@@ -25,7 +29,7 @@ Ledger::Ledger(const Clock& clock, const Plan& plan, bool verbose)
       bool slow = behind > 0 && plan.faults.long_delay > 0;
       entries_[r.id].flooded = behind > kLingerBytes || slow || cut;
       behind += 300 + r.body.size;
-      cut = cut || r.misbehaviour != Misbehaviour::none ||
+      cut = cut || r.misbehaviour != Misbehaviour::none || plan.too_large(r.body) ||
             std::ranges::any_of(r.acts, [](const auto& a) { return a.act >= Act::reset_after_head; });
     }
   }

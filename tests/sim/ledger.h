@@ -18,11 +18,13 @@ namespace gatehouse::sim {
 struct Delivery {
   std::string service;
   Time head_at{};
-  Time read_at = kNever;  // all of it was there
+  Time read_at = kNever;       // all of it was there
+  Time answering_at = kNever;  // the head of the answer set out
 };
 
 struct Entry {
   const RequestPlan* plan = nullptr;
+  std::size_t connection = 0;  // in Ledger::connections
   IpAddress from{};
   std::vector<Delivery> deliveries;
 
@@ -35,12 +37,24 @@ struct Entry {
   bool held = false;        // its client did not read for a while
   bool attempted = false;   // a byte was sent
   bool sent = false;        // all of it was
+  Time began_at{};          // a byte was sent, or about to be
+  Time turn_at{};           // everything before it on its connection was answered
   Time sent_at{};
   Time answered_at{};            // its head
   Time ended_at{};               // the last byte, or the end of the connection
   std::uint64_t generation = 0;  // acknowledged by all workers when its first byte was sent
   unsigned records = 0;          // in the log
   int recorded_status = 0;
+  Time recorded_at = kNever;
+  bool saturated = false;  // says the log
+};
+
+// A connection of a client to the gateway.
+struct ConnectionEntry {
+  const ConnectionPlan* plan = nullptr;
+  Time began = kNever;
+  Time ended = kNever;
+  std::size_t received = 0;
 };
 
 class Ledger {
@@ -50,7 +64,9 @@ class Ledger {
   // Null: nobody sent such a request.
   Entry* find(std::uint64_t id) noexcept;
   Entry& of(std::uint64_t id) noexcept { return entries_.at(id); }
+  const Entry& of(std::uint64_t id) const noexcept { return entries_.at(id); }
   std::map<std::uint64_t, Entry>& entries() noexcept { return entries_; }
+  const std::map<std::uint64_t, Entry>& entries() const noexcept { return entries_; }
   // Its connection may end without an answer, for a reason that is not the gateway's fault.
   void excuse(std::uint64_t id, std::string_view why);
 
@@ -65,8 +81,9 @@ class Ledger {
   Time now() const noexcept { return clock_.now(); }
   const Plan& plan() const noexcept { return plan_; }
 
-  std::uint64_t generation = 0;  // acknowledged by all workers
-  std::uint64_t newest = 0;      // published
+  std::vector<ConnectionEntry> connections;  // as planned, and in that order
+  std::uint64_t generation = 0;              // acknowledged by all workers
+  std::uint64_t newest = 0;                  // published
   bool draining = false;
 
  private:

@@ -98,7 +98,7 @@ ServicePlan Draw::service(const std::string& method) {
 }
 
 void Draw::misbehave(RequestPlan& r) {
-  switch (below(8)) {
+  switch (below(9)) {
     case 0:
     case 1:
       r.misbehaviour = Misbehaviour::malformed;
@@ -132,6 +132,14 @@ void Draw::misbehave(RequestPlan& r) {
     case 6:
       r.misbehaviour = Misbehaviour::abort_in_answer;
       r.stop_at = below(static_cast<std::uint32_t>(200 + r.acts.front().body.size));
+      break;
+    case 7:
+      r.misbehaviour = Misbehaviour::trickle;
+      r.method = "POST";
+      r.body = {.kind = BodyKind::length, .size = 3000};
+      r.expect_continue = false;
+      r.piece = 10;
+      r.piece_delay = 5s;
       break;
     default: r.misbehaviour = Misbehaviour::stop_reading;
   }
@@ -167,6 +175,7 @@ RequestPlan Draw::request(bool http10) {
   r.piece = std::max(r.piece, r.body.size / 100);
   std::size_t attempts = 1 + below(3);
   for (std::size_t i = 0; i < attempts; ++i) r.acts.push_back(service(r.method));
+  if (r.service == "gamma" && chance(0.5)) r.acts.front().delay = up_to(300ms);  // so that they meet there
   if (chance(0.12)) misbehave(r);
   return r;
 }
@@ -217,6 +226,10 @@ Plan Plan::draw(std::uint64_t seed) {
   p.workers = 1 + draw.below(4);
   p.half_close = draw.chance(0.3);
   p.filters = {draw.chance(0.8), draw.chance(0.7)};
+  constexpr std::array<std::size_t, 3> bodies = {1000, 20'000, 65'536};
+  if (draw.chance(0.25)) p.limits.max_body = draw.one_of(bodies);
+  if (draw.chance(0.25)) p.limits.per_address = 2 + draw.below(5);
+  p.limits.max_in_flight = 1 + draw.below(3);
   p.dead_endpoint = draw.chance(0.3);
   p.unix_socket = draw.chance(0.3);
   p.idle_close = draw.chance(0.5) ? 0.3 : 0;

@@ -71,6 +71,7 @@ enum class Misbehaviour : std::uint8_t {
   abort_in_request,  // closes after `stop_at` bytes of the request ...
   abort_in_answer,   // ... or of the answer
   stop_reading,      // of a large answer
+  trickle,           // a body that comes below the minimum rate
 };
 
 struct RequestPlan {
@@ -120,6 +121,13 @@ struct FilterPlan {
   bool refusal = true;
 };
 
+// How much the gateway lets in.
+struct LimitPlan {
+  std::size_t max_body = 0;    // 0 = none
+  unsigned per_address = 0;    // connections of one client; 0 = none
+  unsigned max_in_flight = 3;  // of `gamma`
+};
+
 struct Timeouts {
   Duration head = 10s;
   Duration body_idle = 15s;
@@ -137,6 +145,7 @@ struct Plan {
   unsigned workers = 2;
   bool half_close = false;
   FilterPlan filters;
+  LimitPlan limits;
   Timeouts timeouts;
   bool dead_endpoint = false;           // one address of `alpha` refuses
   bool unix_socket = false;             // `beta` is on one
@@ -154,6 +163,9 @@ struct Plan {
   // The gateway closes idle connections to get descriptors, for new connections and for those to services.
   bool sheds_idle() const noexcept {
     return faults.accept_no_descriptors > 0 || faults.connect_no_descriptors > 0;
+  }
+  bool too_large(const BodyPlan& b) const noexcept {
+    return limits.max_body > 0 && b.kind != BodyKind::none && b.size > limits.max_body;
   }
   bool drains_early() const noexcept { return drain_at != Duration::max(); }
   // How much later than planned something may be seen.

@@ -30,6 +30,12 @@ enum class Bug : std::uint8_t {
   open_door,
   forgotten_edit,
   lopsided_split,
+  no_max_body,
+  no_min_rate,
+  wide_service,
+  narrow_service,
+  wide_door,
+  narrow_door,
   last_,
 };
 std::string_view name_of(Bug bug) noexcept;

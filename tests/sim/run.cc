@@ -5,6 +5,7 @@
 
 #include "sim/answer_check.h"
 #include "sim/client.h"
+#include "sim/crowd.h"
 #include "sim/gate.h"
 #include "sim/service.h"
 #include "sim/setting.h"
@@ -128,6 +129,7 @@ Outcome Run::play() {
     out.answers += e.answer == Entry::Answer::whole;
     out.shares.count(e);
   }
+  if (ledger_.violations().empty()) check_crowds(ledger_);
   if (world_.steps() > kMaxSteps) ledger_.violate("the loops do not come to rest");
   out.violations = ledger_.violations();
   out.steps = world_.steps();

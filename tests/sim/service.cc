@@ -154,6 +154,8 @@ net::Task<bool> Services::read_body(WireReader& in, const WireHead& head, Arrive
     ledger_.violate(fmt::format("r{}: arrived without its trailers", a.id));
   if (e.plan->misbehaviour == Misbehaviour::broken_chunk)
     ledger_.violate(fmt::format("r{}: a broken body arrived as if it were whole", a.id));
+  if (ledger_.plan().too_large(sent))
+    ledger_.violate(fmt::format("r{}: {} bytes arrived, more than max_body", a.id, body.size()));
   e.deliveries[a.attempt].read_at = ledger_.now();
   co_return true;
 }
@@ -194,6 +196,7 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
       co_return false;
     default: break;
   }
+  a.entry->deliveries[a.attempt].answering_at = ledger_.now();
   for (unsigned i = 0; i < plan.interim; ++i)
     if (!co_await send_text(stream, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", kPatience))
       co_return false;
