@@ -71,6 +71,39 @@ TEST(Redirect, TakesPartsOfThePathAndKeepsTheQuery) {
   EXPECT_EQ(Rewritten("/x/*", "/x/a").redirect("//cdn.example/*"), "//cdn.example/a");
 }
 
+// "listener path" of every row, for these listeners.
+std::vector<std::string> open_on(config::Spec& spec, std::initializer_list<const char*> listeners) {
+  spec.listeners.clear();
+  for (const char* name : listeners) spec.listeners.emplace_back().name = name;
+  std::vector<std::string> rows;
+  for (const OpenRoute& r : open_routes(spec)) rows.push_back(r.listener + ' ' + r.path);
+  return rows;
+}
+
+TEST(OpenRoutes, ASplitIsOpenWhereAllItsServicesAre) {
+  config::Spec spec = testing::spec_of({{"/split"}, {"/both"}});
+  spec.services.resize(3);
+  spec.services[0].name = "hidden";
+  spec.services[0].only = {"internal"};
+  spec.services[1].name = "shown";
+  spec.services[2].name = "mesh";
+  spec.services[2].only = {"internal", "mesh"};
+  spec.routes[0].to = {{"shown", "", 90, {}}, {"hidden", "", 10, {}}};
+  spec.routes[1].to = {{"mesh", "", 50, {}}, {"hidden", "", 50, {}}};
+  EXPECT_EQ(open_on(spec, {"public", "internal", "mesh"}),
+            (std::vector<std::string>{"internal /split", "internal /both"}));
+}
+
+TEST(OpenRoutes, AConditionOnTheListenerIsReadAsARequestReadsIt) {
+  config::Spec spec = testing::spec_of({{"/regex", "", "", {{"listener: ~in.*"}}},
+                                        {"/not-regex", "", "", {{"listener: not ~in.*"}}},
+                                        {"/not-both", "", "", {{"listener: not mesh|~in.*"}}},
+                                        {"/absent", "", "", {{"listener: not *"}}}});
+  EXPECT_EQ(open_on(spec, {"public", "internal", "mesh"}),
+            (std::vector<std::string>{"public /not-regex", "public /not-both", "internal /regex",
+                                      "mesh /not-regex"}));
+}
+
 TEST(OpenRoutes, SayWhatEachListenerOpens) {
   config::Spec spec =
       testing::spec_of({{"/a /b", "*.x.example", "GET PUT"},

@@ -1,6 +1,7 @@
 // What each listener opens: the end of `gatehouse check` (configuration rule 6).
 #include <algorithm>
 
+#include "gateway/condition.h"
 #include "gateway/router.h"
 
 namespace gatehouse::gateway {
@@ -31,19 +32,18 @@ std::string target_text(const config::RouteSpec& route) {
   return joined(parts, ", ", "nothing");
 }
 
-// Whether a map of `when` can hold on the listener, whatever the request.
+// Whether a map of `when` can hold on the listener, whatever the request. The conditions on the listener are
+// asked as a request would ask them, so that the summary cannot read one otherwise.
 bool possible_on(const config::ConditionSet& set, const std::string& listener) {
   return std::ranges::all_of(set, [&](const config::Condition& c) {
     if (c.key.kind != config::ConditionKey::Kind::listener) return true;
-    bool any = std::ranges::any_of(c.any_of, [&](const config::Test& t) {
-      switch (t.kind) {
-        case config::Test::Kind::present: return true;
-        case config::Test::Kind::exact: return t.text == listener;
-        case config::Test::Kind::prefix: return listener.starts_with(t.text);
-        default: return !c.negate;  // not decided here: shown rather than left out
-      }
-    });
-    return any != c.negate;
+    ConditionTable table;
+    ConditionScratch scratch;
+    config::Diagnostics already_told;
+    const config::Condition* one[] = {&c};
+    RouteQuery query;
+    query.listener = listener;
+    return table.holds(table.add(one, already_told), query, scratch) == Truth::yes;
   });
 }
 
@@ -64,8 +64,8 @@ bool open_on(const config::Spec& spec, const config::RouteSpec& route, const std
   if (!route.when.empty() &&
       std::ranges::none_of(route.when, [&](const auto& set) { return possible_on(set, listener); }))
     return false;
-  if (route.to.empty()) return true;
-  return std::ranges::any_of(route.to, [&](const config::Target& t) {
+  // A split is let in by all of its services or not at all: which of them answers is decided later.
+  return std::ranges::all_of(route.to, [&](const config::Target& t) {
     auto service = std::ranges::find(spec.services, t.service, &config::ServiceSpec::name);
     return service == spec.services.end() || service->only.empty() ||
            std::ranges::find(service->only, listener) != service->only.end();
