@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "net/address.h"
 #include "net/loop.h"
+#include "net/min_rate.h"
 
 namespace gatehouse::net {
 
@@ -81,11 +82,24 @@ struct SendOp {
   bool moved = false;               // the kernel has taken at least one byte
   Timer* progress_timer = nullptr;  // re-armed whenever bytes move
   Duration progress_limit{};
-  Time deadline = kNever;  // of the whole, however it moves
+  MinRate* rate = nullptr;    // the peer's; null = none
+  std::size_t uncounted = 0;  // of `data` when the rate was last told
 
+  // What has moved since goes to the peer's credit.
+  void count() noexcept {
+    if (rate) rate->add(uncounted - data.bytes());
+    uncounted = data.bytes();
+  }
   void rearm(Loop& loop) noexcept {
-    if (progress_timer)
-      loop.set_timer(*progress_timer, std::min(deadline, after(loop.now(), progress_limit)));
+    if (!progress_timer) return;
+    Time slow = kNever;
+    if (rate) {
+      rate->end(loop.now());
+      count();
+      rate->begin(loop.now());
+      slow = rate->fails_at();
+    }
+    loop.set_timer(*progress_timer, std::min(slow, after(loop.now(), progress_limit)));
   }
 };
 // Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's
@@ -111,11 +125,11 @@ class Stream {
   class SendAwaitable;
   // Bytes as they come; an empty slice is the peer's orderly end. Errc::io_timeout at `deadline`, io_reset.
   [[nodiscard]] RecvAwaitable recv(std::size_t size_hint, Time deadline) noexcept;
-  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`;
-  // io_reset, with Retry::safe if not one byte was taken. A send that failed or was cancelled leaves the
-  // stream good for closing only.
+  // Completes when the kernel has taken everything. Errc::io_timeout if nothing moves for `progress_limit`,
+  // or if it moves more slowly than `rate` (which outlives the send) lets it; io_reset, with Retry::safe if
+  // not one byte was taken. A send that failed or was cancelled leaves the stream good for closing only.
   [[nodiscard]] SendAwaitable send(SliceList&& data, Duration progress_limit,
-                                   Time deadline = kNever) noexcept;
+                                   MinRate* rate = nullptr) noexcept;
   [[nodiscard]] SendAwaitable send(Slice data, Duration progress_limit) noexcept;
 
   // True if the peer has closed, reset, or sent bytes that nobody asked for: a pooled connection in this
@@ -188,11 +202,12 @@ class Stream::RecvAwaitable {
 
 class Stream::SendAwaitable {
  public:
-  SendAwaitable(Stream& stream, SliceList&& data, Duration limit, Time deadline) noexcept
+  SendAwaitable(Stream& stream, SliceList&& data, Duration limit, MinRate* rate) noexcept
       : stream_(stream), timer_(&expired, this) {
     op_.data = std::move(data);
     op_.progress_limit = limit;
-    op_.deadline = deadline;
+    op_.rate = rate;
+    op_.uncounted = op_.data.bytes();
   }
   SendAwaitable(Stream& stream, Slice data, Duration limit) noexcept
       : stream_(stream), timer_(&expired, this) {
@@ -207,9 +222,14 @@ class Stream::SendAwaitable {
   void await_suspend(std::coroutine_handle<> h) noexcept {
     op_.waiter = h;
     op_.progress_timer = &timer_;
+    if (op_.rate) op_.rate->begin(stream_.loop().now());
     op_.rearm(stream_.loop());
   }
   Result<void> await_resume() noexcept {
+    if (op_.rate) {
+      if (op_.waiter) op_.rate->end(stream_.loop().now());
+      op_.count();
+    }
     op_.waiter = nullptr;
     return op_.result;
   }
@@ -229,8 +249,8 @@ class Stream::SendAwaitable {
 inline Stream::RecvAwaitable Stream::recv(std::size_t size_hint, Time deadline) noexcept {
   return {*this, size_hint, deadline};
 }
-inline Stream::SendAwaitable Stream::send(SliceList&& data, Duration progress_limit, Time deadline) noexcept {
-  return {*this, std::move(data), progress_limit, deadline};
+inline Stream::SendAwaitable Stream::send(SliceList&& data, Duration progress_limit, MinRate* rate) noexcept {
+  return {*this, std::move(data), progress_limit, rate};
 }
 inline Stream::SendAwaitable Stream::send(Slice data, Duration progress_limit) noexcept {
   return {*this, std::move(data), progress_limit};

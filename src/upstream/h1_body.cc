@@ -7,8 +7,6 @@ namespace {
 
 using Kind = http::Framing::Kind;
 
-constexpr Duration kRateWindow = 30s;
-
 }  // namespace
 
 std::optional<std::uint64_t> H1Body::length() const noexcept {
@@ -32,7 +30,7 @@ std::unexpected<Error> H1Body::break_off(Errc client, Errc service, std::string_
 
 bool H1Body::on_bytes(std::size_t n, Result<Piece>& out) noexcept {
   received_ += n;
-  rate_bytes_ += n;
+  rate_.add(n);
   if (policy_.max_bytes == 0 || received_ <= policy_.max_bytes) return true;
   out = break_off(Errc::body_too_large, Errc::upstream_malformed, "the body is larger than max_body");
   return false;
@@ -98,23 +96,16 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
   return false;
 }
 
-bool H1Body::too_slow() noexcept {
-  if (policy_.min_rate == 0) return false;
-  Time now = stream_.loop().now();
-  if (rate_from_ == Time{}) rate_from_ = now;
-  if (now - rate_from_ < kRateWindow) return false;
-  bool slow = rate_bytes_ < policy_.min_rate * static_cast<std::uint64_t>((now - rate_from_) / 1s);
-  rate_from_ = now;
-  rate_bytes_ = 0;
-  return slow;
-}
-
 net::Task<Result<Piece>> H1Body::pull_later() {
   Result<Piece> out{Piece{}};
   for (;;) {
-    if (too_slow())
+    rate_.begin(stream_.loop().now());  // the sender alone is waited for while nobody has a piece to send
+    Time slow = rate_.fails_at();
+    Time idle = after(stream_.loop().now(), policy_.idle);
+    auto bytes = co_await stream_.recv(read_size_, std::min(slow, idle));
+    if (rate_.on()) rate_.end(stream_.loop().now());
+    if (!bytes && bytes.error().code == Errc::io_timeout && slow < idle)
       co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
-    auto bytes = co_await stream_.recv(read_size_, after(stream_.loop().now(), policy_.idle));
     if (!bytes && bytes.error().code == Errc::io_timeout)
       co_return break_off(Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
     if (!bytes)

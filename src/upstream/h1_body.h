@@ -15,7 +15,7 @@ struct H1BodyPolicy {
   Origin sender = Origin::client;
   Duration idle{30s};           // nothing moved for this long
   std::uint64_t max_bytes = 0;  // 0 = no limit; body_too_large beyond it
-  std::uint64_t min_rate = 0;   // bytes per second, averaged over 30 s; 0 = off
+  std::uint64_t min_rate = 0;   // bytes per second while the peer is waited for (net/min_rate.h); 0 = off
 };
 
 // Pulls from `input` (bytes that came with the head; what follows the body stays there) and then from the
@@ -30,6 +30,7 @@ class H1Body final : public BodySource {
         policy_(policy),
         framing_(framing),
         left_(framing.length),
+        rate_(policy.min_rate),
         finished_(framing.kind == http::Framing::Kind::none ||
                   (framing.kind == http::Framing::Kind::length && framing.length == 0)) {}
 
@@ -50,7 +51,6 @@ class H1Body final : public BodySource {
   bool decode_chunked(Result<Piece>& out);
   bool on_bytes(std::size_t n, Result<Piece>& out) noexcept;  // false: a limit is exceeded, and out says so
   std::unexpected<Error> break_off(Errc client, Errc service, std::string_view detail) noexcept;
-  bool too_slow() noexcept;
 
   net::Stream& stream_;
   Slice& input_;
@@ -60,8 +60,7 @@ class H1Body final : public BodySource {
   std::uint64_t left_;
   std::uint64_t received_ = 0;
   std::size_t read_size_ = BlockPool::kMedium;
-  Time rate_from_{};  // start of the window in which the minimum rate is measured
-  std::uint64_t rate_bytes_ = 0;
+  net::MinRate rate_;
   bool finished_;
   bool failed_ = false;
   http::ChunkedDecoder chunked_;

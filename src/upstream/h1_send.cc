@@ -70,17 +70,12 @@ void add_piece(Gather& out, Piece& piece, Kind framing, SendProgress& progress) 
   out.text({buffer.data(), http::write_last_chunk(piece.trailers, buffer)});
 }
 
-// When the last of `bytes` must have been taken by a peer that keeps the minimum rate.
-Time slowest(const net::Stream& stream, std::size_t bytes, const SendPatience& patience) noexcept {
-  if (patience.min_rate == 0) return kNever;
-  return after(stream.loop().now(), 30s + Duration(1s) * (bytes / patience.min_rate));
-}
-
 }  // namespace
 
 net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySource& body,
                                        http::Framing framing, SendPatience patience, SendProgress& progress) {
   Gather out(stream.loop().blocks(), std::move(head));
+  net::MinRate rate(patience.min_rate);
   bool ended = false;
   while (!ended || out.bytes()) {
     Result<Piece> piece{Piece{}};
@@ -88,8 +83,7 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
       if (out.bytes()) {
         progress.began = true;
         ++progress.sends;
-        Time deadline = slowest(stream, out.bytes(), patience);
-        auto sent = co_await stream.send(out.take(), patience.idle, deadline);
+        auto sent = co_await stream.send(out.take(), patience.idle, rate.on() ? &rate : nullptr);
         if (!sent) co_return std::unexpected(sent.error());
         continue;
       }

@@ -18,7 +18,7 @@ struct SendProgress {
 // How long a peer may take to receive.
 struct SendPatience {
   Duration idle{30s};          // nothing moved for this long
-  std::uint64_t min_rate = 0;  // bytes per second over what is sent at once, after 30 s; 0 = off
+  std::uint64_t min_rate = 0;  // bytes per second while the peer is waited for (net/min_rate.h); 0 = off
 };
 
 // `framing`: length or chunked, or until_close (bytes as they are). An error of the body comes out as it is;
