@@ -50,7 +50,9 @@ constinit const Field kListenerFields[] = {
     value<&L::half_close>("half_close", kSwitch,
                           "whether a client may end its side of the connection and still wait for the "
                           "answer; `off` cancels the request"),
-    value<&L::merge_slashes>("merge_slashes", kSwitch, "whether runs of `/` in a path are one"),
+    value<&L::merge_slashes>("merge_slashes", kSwitch,
+                             "whether runs of `/` in a path are one; a segment of parameters alone (`/;x/`) "
+                             "gets 400 in any case"),
     value<&L::max_connections>("max_connections", kCount,
                                "open connections; `auto` = from the limit of descriptors",
                                {.min = 1, .max = 10'000'000, .zero = "auto"}),

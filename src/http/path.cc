@@ -42,7 +42,7 @@ bool is_normal(std::string_view raw, bool merge_slashes) noexcept {
     if (k != slash) return false;
     if (i + 1 == raw.size()) break;
     const char next = raw[i + 1];
-    if (next == '.' || (next == '/' && merge_slashes)) return false;  // perhaps a dot segment: look closer
+    if (next == '.' || next == ';' || (next == '/' && merge_slashes)) return false;  // look closer
   }
   return true;
 }
@@ -133,6 +133,10 @@ class Normaliser {
       }
       return {};  // the '/' that ended it goes with it
     }
+    // Without its parameters it is empty, and services that then merge slashes see another path. At the end
+    // it is the trailing '/'.
+    if (!last && (segment.starts_with(';') || segment.starts_with("%3B")))
+      return "segment of parameters alone";
     if (encoded_slash_ && !saw_dots_) saw_dots_ = dots_beside_slash(segment);
     if (!last && !(merge_slashes_ && segment.empty())) {
       put('/');

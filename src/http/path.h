@@ -24,7 +24,8 @@ struct NormalPath {
 // 3986 does not allow
 // (`|`, `"`, `{`) stays as it is. The result is its own normal form.
 // Errc::bad_path for '\', spaces and controls, plain or encoded (%00, %0A, %5C), for broken escapes, `..;x`
-// and `.;x` segments, `..` above the root, and for a dot segment in a path that also has an encoded slash.
+// and `.;x` segments, `;x` before the last one, `..` above the root, and for a dot segment in a path that
+// also has an encoded slash.
 Result<NormalPath> normalise_path(std::string_view raw, const PathOptions& options, Arena& arena);
 
 // For matching: a segment without its parameters ("admin;x" -> "admin").

@@ -91,6 +91,19 @@ TEST_F(Path, WhatServicesDisagreeAbout) {
   EXPECT_EQ(without_parameters("admin;x"), "admin");
 }
 
+// `/orders/;x/admin` is `/orders/admin` to a service that takes the parameters away and merges slashes, but
+// would be below `/orders/*` here.
+TEST_F(Path, ASegmentOfParametersAloneIsRefused) {
+  for (std::string_view raw : {"/orders/;x/admin", "/;/orders", "/;x/", "/orders/;/", "/orders/;x/../admin",
+                               "/orders/%3bx/admin", "/orders//;x/admin", "/orders/;x%2f/admin"}) {
+    EXPECT_TRUE(refused(raw)) << raw;
+    EXPECT_EQ(normal(raw, false).substr(0, 6), "error:") << raw;
+  }
+  EXPECT_EQ(normal("/orders/;x"), "/orders/;x") << "the trailing '/', as Java's session ids make it";
+  EXPECT_EQ(normal("/;x"), "/;x");
+  EXPECT_EQ(normal("/a;/;x=1;y"), "/a;/;x=1;y");
+}
+
 // What leaves is its own normal form, and holds nothing that a service could still resolve.
 TEST_F(Path, NormalisingTwiceChangesNothing) {
   std::mt19937 random(3);

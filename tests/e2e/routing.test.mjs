@@ -19,6 +19,11 @@ gatewayTest('/orders/admin;x and /orders/admin/ are /orders/admin', async ({ ser
     c.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
     assertProblem(await c.answer(), 403, 'denied');
   }
+  // A service that takes parameters away before it merges slashes would see /orders/admin.
+  for (const target of ['/orders/;x/admin', '/orders/%3bx/admin', '/;/orders/admin', '/orders/;x/../admin']) {
+    c.send(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    assertProblem(await c.answer(), 400, 'bad_path');
+  }
   assert.equal(admin.requests, 0);
   // What merely looks like it goes to the wider one.
   for (const target of ['/orders/administrator', '/orders/admin/x', '/orders/ADMIN', '/orders/secrets', '/orders/x;admin']) {
