@@ -20,11 +20,15 @@ struct Sink final : RecordSink {
     status = r.status;
     reason = r.failed ? std::string(errc_info(r.reason).reason) : "";
     route = r.route;
+    bytes_in = r.bytes_in;
+    bytes_out = r.bytes_out;
   }
   int count = 0;
   int status = 0;
   std::string reason;
   std::string route;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
 };
 
 // A peer that says given bytes and keeps what it hears.
@@ -195,6 +199,47 @@ TEST_F(ExchangeTest, AClientThatLeavesCancelsTheCall) {
   EXPECT_EQ(sink.reason, "client_closed");
   EXPECT_EQ(worker->stats().connections.load(), 0U);
   EXPECT_EQ(world.open_streams(), 1U);  // the service's own end, which nobody closed
+}
+
+TEST_F(ExchangeTest, WhatTheEndOfADrainCutsOffIsLoggedAsSuch) {
+  start(kConfig);
+  auto serving = serve("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\nfirst bytes");
+  std::string answer;
+  auto asking = ask("POST /api HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nfour", answer);
+  world.run_for(1s);
+  worker->begin_drain(after(world.clock().now(), 5s));
+  world.run_for(4s);
+  EXPECT_EQ(sink.count, 0);
+  world.run_for(2s);
+  EXPECT_EQ(sink.count, 1);
+  EXPECT_EQ(sink.status, 200);
+  EXPECT_EQ(sink.reason, "shutting_down");
+  EXPECT_EQ(sink.bytes_in, 4U);
+  EXPECT_EQ(sink.bytes_out, 11U);
+}
+
+TEST_F(ExchangeTest, SoIsARequestThatHadOnlyBegunToCome) {
+  start(kConfig);
+  std::string answer;
+  auto asking = ask("GET /api HTT", answer);
+  world.run_for(1s);
+  worker->begin_drain(after(world.clock().now(), 5s));
+  world.run_for(6s);
+  EXPECT_EQ(sink.count, 1);
+  EXPECT_EQ(sink.reason, "shutting_down");
+}
+
+TEST_F(ExchangeTest, AClientThatLeavesInAnAnswerHasHadThatMuchOfIt) {
+  start(kConfig);
+  auto serving = serve("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\nfirst bytes");
+  std::string answer;
+  auto asking = ask("GET /api HTTP/1.1\r\nHost: a\r\n\r\n", answer);
+  world.run_for(1s);
+  asking.cancel();
+  client.reset();
+  world.run_for(1s);
+  EXPECT_EQ(sink.reason, "client_closed");
+  EXPECT_EQ(sink.bytes_out, 11U);
 }
 
 }  // namespace

@@ -35,11 +35,42 @@ H1Connection::H1Connection(Worker& worker, std::string_view listener, Connection
       stream_(std::move(stream)),
       opened_(worker.loop().now()) {}
 
-H1Connection::~H1Connection() { running_.cancel(); }
+// The exchange under way, for whoever ends it from outside; and what its record gets on every way out.
+class H1Connection::Underway {
+ public:
+  Underway(H1Connection& c, Exchange& x, const H1Responder& r, const std::optional<H1RequestBody>& b) noexcept
+      : connection_(c), exchange_(x), responder_(r), body_(b) {
+    c.exchange_ = &x;
+  }
+  Underway(const Underway&) = delete;
+  ~Underway() {
+    connection_.exchange_ = nullptr;
+    if (body_) exchange_.record().bytes_in = body_->received();
+    exchange_.record().bytes_out = responder_.body_bytes();
+  }
+
+ private:
+  H1Connection& connection_;
+  Exchange& exchange_;
+  const H1Responder& responder_;
+  const std::optional<H1RequestBody>& body_;
+};
+
+H1Connection::~H1Connection() {
+  note_shutdown();
+  running_.cancel();
+}
 
 void H1Connection::start() { running_ = run(); }
 
+void H1Connection::note_shutdown() noexcept {
+  if (exchange_)
+    exchange_->note_failure(
+        {Errc::shutting_down, Origin::gateway, Retry::never, "the gateway ended before the exchange did"});
+}
+
 void H1Connection::cancel() noexcept {
+  note_shutdown();
   running_.cancel();
   worker_.connection_ended(*this);
 }
@@ -91,6 +122,8 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   BlockRef head_block;  // the head's views point into it, until the exchange is recorded
   Exchange x(worker_, pin, *listener, responder, arena, stream_->peer().ip, began);
   responder.attach(x);
+  std::optional<H1RequestBody> body;
+  Underway underway(*this, x, responder, body);
 
   auto head = co_await read_head(reader, x.request(), after(began, spec.timeouts.head));
   if (head && reader.framing().kind == http::Framing::Kind::length && spec.max_body &&
@@ -106,7 +139,6 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   if (input_.empty()) input_ = Slice{};
   x.set_upgrade(reader.upgrade());
 
-  std::optional<H1RequestBody> body;
   if (reader.framing().kind != http::Framing::Kind::none) {
     upstream::H1BodyPolicy policy{.sender = Origin::client,
                                   .idle = spec.timeouts.body_idle,
@@ -119,7 +151,6 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   }
   if (last_) responder.close_after();
   bool served = co_await net::UntilClosed(*stream_, !spec.half_close, serve(x));
-  if (body) x.record().bytes_in = body->received();
   if (!served) {
     x.note_failure({Errc::client_closed, Origin::client, Retry::never, "the client closed the connection"});
     co_return Then::close;

@@ -52,7 +52,7 @@ class H1Connection final : public net::Doomed {
   ~H1Connection() override;
 
   void start();            // begins to serve; may end at once
-  void cancel() noexcept;  // ends it now; not from its own stack
+  void cancel() noexcept;  // ends it now, because the gateway wants it so; not from its own stack
   // Whether it may be closed to make room: it has had an answer, or a second for its first byte, and sends
   // nothing.
   bool expendable(Time now) const noexcept { return (served_ || now - opened_ >= 1s) && !stream_->stale(); }
@@ -66,7 +66,9 @@ class H1Connection final : public net::Doomed {
     close,   // nothing is left to be said or heard
     linger,  // the client may still be sending: let it read the answer first
   };
+  class Underway;
   net::Task<Then> exchange();
+  void note_shutdown() noexcept;
   net::Task<Result<void>> read_head(http::H1RequestReader& reader, http::RequestHead& head, Time deadline);
   net::Task<void> refuse_request(Exchange& x, Error error);
   net::Task<void> linger();
@@ -77,9 +79,10 @@ class H1Connection final : public net::Doomed {
   net::StreamPtr stream_;
   Slice input_;  // received and not yet read: the next request, or a part of it
   Time opened_;
-  bool served_ = false;      // an exchange has ended
-  bool last_ = false;        // no further request is taken
-  net::Task<void> running_;  // last: it uses the others
+  bool served_ = false;           // an exchange has ended
+  bool last_ = false;             // no further request is taken
+  Exchange* exchange_ = nullptr;  // the one under way
+  net::Task<void> running_;       // last: it uses the others
 };
 
 }  // namespace gatehouse::gateway

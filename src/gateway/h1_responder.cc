@@ -135,7 +135,6 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
     sent = co_await stream_.send(std::move(head), listener_.timeouts.write_idle);
     progress_.complete = sent.has_value();
   }
-  x.record().bytes_out = progress_.body_bytes;
   if (sent) co_return sent;
   if (!progress_.began) x.record().status = 0;
   co_return std::unexpected(client_error(sent.error()));

@@ -61,6 +61,7 @@ class H1Responder final : public Responder {
   net::Task<Result<void>> interim(const http::ResponseHead& head) override;
   bool began() const noexcept override { return progress_.began; }
 
+  std::uint64_t body_bytes() const noexcept { return progress_.body_bytes; }
   bool answered() const noexcept { return progress_.complete; }  // the answer has left to its last byte
   // After send: the answer is complete and the client was told that the connection goes on.
   bool keeps_connection() const noexcept { return keep_ && progress_.complete; }
