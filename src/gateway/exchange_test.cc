@@ -201,6 +201,24 @@ TEST_F(ExchangeTest, AClientThatLeavesCancelsTheCall) {
   EXPECT_EQ(world.open_streams(), 1U);  // the service's own end, which nobody closed
 }
 
+TEST_F(ExchangeTest, ASplitCallsEachServiceInItsOwnManner) {
+  start(R"(
+services:
+  a: {url: "http://127.0.0.1:9000", host: a.internal, rewrite: /a/*, encoded_slash: keep}
+  b: {url: "http://127.0.0.1:9000", host: b.internal, rewrite: /b/*}
+routes: [{path: /s/*, to: {a: 0%, b: 100%}}]
+)");
+  auto serving = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  std::string answer;
+  auto asking =
+      ask("GET /s/x HTTP/1.1\r\nHost: c\r\n\r\n"
+          "GET /s/x%2fy HTTP/1.1\r\nHost: c\r\n\r\n",
+          answer);
+  world.run_for(2s);
+  EXPECT_TRUE(heard.starts_with("GET /b/x HTTP/1.1\r\nHost: b.internal\r\n")) << heard;
+  EXPECT_NE(answer.find("HTTP/1.1 400 "), std::string::npos) << "b did not say that it keeps encoded slashes";
+}
+
 TEST_F(ExchangeTest, WhatTheEndOfADrainCutsOffIsLoggedAsSuch) {
   start(kConfig);
   auto serving = serve("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\nfirst bytes");

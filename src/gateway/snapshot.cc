@@ -91,7 +91,10 @@ class SnapshotCompiler {
     CompiledRoute route;
     route.name = r.name;
     const config::ServiceSpec* service = r.to.empty() ? nullptr : service_spec(r.to.front().service);
-    route.encoded_slash_keep = service && service->encoded_slash_keep;
+    route.encoded_slash_keep = !r.to.empty() && std::ranges::all_of(r.to, [&](const config::Target& t) {
+      const config::ServiceSpec* s = service_spec(t.service);
+      return s && s->encoded_slash_keep;  // of a split any may get the request
+    });
     if (r.redirect) {
       route.target = redirect(r);
     } else if (r.reply) {
@@ -141,13 +144,7 @@ class SnapshotCompiler {
       if (!spec) return nullptr;  // the loader has refused it
       add_versions(parts, r, t, *spec, snapshot_->services_[position_[t.service]], sum);
       sum += t.percent;
-      if (parts.host.empty()) parts.host = spec->host;
     }
-    const config::ServiceSpec* first = service_spec(r.to.front().service);
-    const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : first->rewrite;
-    parts.rewrites = for_each_pattern(r, [&](const config::PathPattern* p) {
-      return rewrite.text.empty() ? CompiledRewrite() : CompiledRewrite::path(rewrite, p, r.at, diagnostics_);
-    });
     return std::make_unique<ProxyTarget>(std::move(parts));
   }
 
@@ -155,9 +152,14 @@ class SnapshotCompiler {
   void add_versions(ProxyTarget::Parts& parts, const config::RouteSpec& r, const config::Target& t,
                     const config::ServiceSpec& spec, const upstream::Service& service, double from) {
     auto add = [&](const upstream::ServiceVersion& v, double up_to) {
-      upstream::CallPolicy policy = service.policy;
-      if (r.timeout) policy.timeout = *r.timeout;
-      parts.policies.push_back(policy);
+    const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : spec.rewrite;
+      ProxyTarget::Manner manner{service.policy, {}, spec.host};
+      if (r.timeout) manner.policy.timeout = *r.timeout;
+      manner.rewrites = for_each_pattern(r, [&](const config::PathPattern* p) {
+        return rewrite.text.empty() ? CompiledRewrite()
+                                    : CompiledRewrite::path(rewrite, p, r.at, diagnostics_);
+      });
+      parts.manners.push_back(std::move(manner));
       parts.versions.push_back({&service, &v, up_to, registry_.series({r.name, service.name, v.name})});
     };
     auto named = [&](const std::string& name) {

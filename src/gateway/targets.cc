@@ -43,23 +43,24 @@ std::size_t ProxyTarget::pick(Exchange& x) const {
 net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
   std::size_t i = pick(x);
   const WeightedVersion& to = parts_.versions[i];
+  const Manner& manner = parts_.manners[i];
   x.record().service = to.service->name;
   x.record().service_version = to.version->name;
   x.record().series = to.series;
 
   http::RequestHead& head = x.request();
   std::string_view path =
-      rewrite_path(rewrite_of(parts_.rewrites, x.choice()), x.choice().captures, head.path, x.arena());
+      rewrite_path(rewrite_of(manner.rewrites, x.choice()), x.choice().captures, head.path, x.arena());
   std::string_view target = head.query.empty() ? path : x.arena().concat(path, head.query);
   if (head.asterisk) target = "*";
   add_own_headers(x);
-  if (!parts_.host.empty()) head.host = parts_.host;
+  if (!manner.host.empty()) head.host = manner.host;
   return upstream::call(x.worker().client(), {.service = *to.service,
                                               .version = *to.version,
                                               .head = head,
                                               .target = target,
                                               .body = x.body(),
-                                              .policy = parts_.policies[i],
+                                              .policy = manner.policy,
                                               .arena = x.arena(),
                                               .report = x.report(),
                                               .interim = &x.responder()});

@@ -20,11 +20,15 @@ struct WeightedVersion {
 
 class ProxyTarget final : public Target {
  public:
+  // How a version's service is called from this route.
+  struct Manner {
+    upstream::CallPolicy policy;
+    std::vector<CompiledRewrite> rewrites;  // by the pattern that matched
+    std::string host;                       // for Host instead of the client's; empty = the client's
+  };
   struct Parts {
-    std::vector<WeightedVersion> versions;       // never empty; the last reaches 100
-    std::vector<upstream::CallPolicy> policies;  // by position in `versions`
-    std::vector<CompiledRewrite> rewrites;       // by the pattern that matched
-    std::string host;                            // for Host instead of the client's; empty = the client's
+    std::vector<WeightedVersion> versions;  // never empty; the last reaches 100
+    std::vector<Manner> manners;            // by position in `versions`
   };
   explicit ProxyTarget(Parts parts) : parts_(std::move(parts)) {}
   net::Task<Result<Reply>> answer(Exchange& x) const override;
