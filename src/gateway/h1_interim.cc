@@ -14,7 +14,7 @@ net::Task<Result<void>> H1Interims::settled() {
 }
 
 net::Task<Result<void>> H1Interims::send(Slice head, Duration patience) {
-  if (auto before = co_await settled(); !before) co_return before;
+  if (auto before = co_await settled(); !before || ended_) co_return before;
   busy_ = true;
   sending_ = run(std::move(head), patience);
   co_return co_await settled();

@@ -105,6 +105,7 @@ Result<std::size_t> H1Responder::append_ready(upstream::BodySource& body, std::u
 net::Task<Result<void>> H1Responder::send(Reply& reply) {
   Exchange& x = *exchange_;
   net::Loop& loop = stream_.loop();
+  interims_.end();
   if (interims_.busy()) {
     if (auto settled = co_await interims_.settled(); !settled)
       co_return std::unexpected(client_error(settled.error()));
