@@ -35,7 +35,7 @@ elseif(GATEHOUSE_PROFILE STREQUAL "use")
   file(RELATIVE_PATH profile_from_build "${PROJECT_BINARY_DIR}" "${profile}")
   file(MD5 "${profile}" profile_hash)
   target_compile_options(gatehouse_options INTERFACE
-    "-fprofile-use=${profile_from_build}" -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date)
+    "-fprofile-use=${profile_from_build}" -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date -Wno-backend-plugin)
   target_compile_definitions(gatehouse_options INTERFACE "GATEHOUSE_PROFILE_HASH=${profile_hash}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${profile}")
 endif()

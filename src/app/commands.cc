@@ -60,9 +60,11 @@ class CommandLine {
   }
 
   void add_running() {
-    take_file(command("run", "Run the gateway", [this] {
-      return control::run_process({.config = options_.file, .filters = filters_});
-    }));
+    auto* run_command = command("run", "Run the gateway", [this] {
+      return control::run_process({.config = options_.file, .filters = filters_, .json = options_.json});
+    });
+    take_file(run_command);
+    run_command->add_flag("--json", options_.json, "Diagnostics on stderr as JSON, one object a line");
     command("demo", "Run the gateway on 127.0.0.1:8080 with two sample services inside",
             [this] { return demo(filters_); });
   }

@@ -65,8 +65,8 @@ void DiagnosticLog::write(Severity level, std::string_view message, Fields field
   if (level < this->level()) return;
   std::array<char, kTimeText> buffer;
   const std::string_view time = write_time(clock_.wall(), buffer);
-  const std::string line = format() == Format::json ? json_line(time, level, message, fields)
-                                                    : text_line(time, level, message, fields);
+  const std::string line = format_ == Format::json ? json_line(time, level, message, fields)
+                                                   : text_line(time, level, message, fields);
   for (std::string_view rest = line; !rest.empty();) {
     const ssize_t n = ::write(fd_, rest.data(), rest.size());
     if (n > 0)

@@ -53,13 +53,11 @@ class DiagnosticLog {
   // At run time. Relaxed: a line more or less around the change does not matter.
   Severity level() const noexcept { return level_.load(std::memory_order_relaxed); }
   void set_level(Severity level) noexcept { level_.store(level, std::memory_order_relaxed); }
-  Format format() const noexcept { return format_.load(std::memory_order_relaxed); }
-  void set_format(Format format) noexcept { format_.store(format, std::memory_order_relaxed); }
 
  private:
   const Clock& clock_;
   std::atomic<Severity> level_ = Severity::info;
-  std::atomic<Format> format_;
+  const Format format_;
   const int fd_;
 };
 

@@ -42,11 +42,26 @@ void raise_descriptor_limit() noexcept {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// To whoever starts the gateway by hand: not yet in the form of the log.
-void say(std::string line) {
-  line += '\n';
-  std::fwrite(line.data(), 1, line.size(), stderr);
-}
+// Before there is a gateway: plain lines for whoever starts it by hand, JSON where stderr is collected.
+class Startup {
+ public:
+  explicit Startup(bool json) : json_(json) {}
+  void error(std::string_view what) { put(Severity::error, what, what); }
+  void warning(std::string_view what) { put(Severity::warning, what, fmt::format("warning: {}", what)); }
+  void say(const config::Diagnostic& d) {
+    bool error = d.level == config::Diagnostic::Level::error;
+    put(error ? Severity::error : Severity::warning, d.text(), d.text());
+  }
+
+ private:
+  void put(Severity level, std::string_view message, std::string_view line) {
+    if (json_) return log_.write(level, message);
+    fmt::print(stderr, "{}\n", line);
+  }
+  net::SystemClock clock_;
+  DiagnosticLog log_{clock_, DiagnosticLog::Format::json};
+  bool json_;
+};
 
 // The admin API's token where the configuration has none: kept in the state folder, so that the commands find
 // it.
@@ -67,7 +82,7 @@ class Process {
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
         resolver_(loop_, poller_),
-        log_(clock_),
+        log_(clock_, options.json ? DiagnosticLog::Format::json : DiagnosticLog::Format::text),
         workers_(worker_count(*first.spec)),
         access_log_(
             {.workers = workers_, .on_trouble = [this](std::string_view what) { log_.warning(what); }}),
@@ -110,7 +125,7 @@ class Process {
   net::Task<void> start() {
     auto prepared = co_await control_->prepare();
     if (!prepared) {
-      for (const auto& d : prepared.error()) say(d.text());
+      for (const auto& d : prepared.error()) Startup(options_.json).say(d);
       stop(1);
       co_return;
     }
@@ -190,23 +205,24 @@ int run_process(const ProcessOptions& options) {
   block_signals();
   raise_descriptor_limit();
   Source first = read_source(options.config, config::Environment::system());
-  for (const auto& d : first.diagnostics) say(d.text());
+  Startup startup(options.json);
+  for (const auto& d : first.diagnostics) startup.say(d);
   if (!first.spec) return 1;
   auto state = StateFolder::open(first.spec->state);
   if (!state) {
-    say(state.error());
+    startup.error(state.error());
     return 1;
   }
   if (!state->writable()) {
-    say("warning: " + state->warning());
+    startup.warning(state->warning());
     const auto& admin = first.spec->admin;
     if (admin.enabled && admin.token.empty() && admin.tokens.empty())
-      say("warning: so nobody knows the admin API's token; set `admin.token`, or `state` to a writable "
-          "folder");
+      startup.warning(
+          "so nobody knows the admin API's token; set `admin.token`, or `state` to a writable folder");
   }
   auto token = token_of(*state);
   if (!token) {
-    say(token.error());
+    startup.error(token.error());
     return 1;
   }
   Process process(options, std::move(first), std::move(*token));

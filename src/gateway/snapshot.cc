@@ -152,7 +152,7 @@ class SnapshotCompiler {
   void add_versions(ProxyTarget::Parts& parts, const config::RouteSpec& r, const config::Target& t,
                     const config::ServiceSpec& spec, const upstream::Service& service, double from) {
     auto add = [&](const upstream::ServiceVersion& v, double up_to) {
-    const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : spec.rewrite;
+      const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : spec.rewrite;
       ProxyTarget::Manner manner{service.policy, {}, spec.host};
       if (r.timeout) manner.policy.timeout = *r.timeout;
       manner.rewrites = for_each_pattern(r, [&](const config::PathPattern* p) {

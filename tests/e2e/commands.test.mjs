@@ -153,3 +153,21 @@ gatewayTest('secrets are never shown: commands, endpoints, log, diagnostics', as
   for (const [what, text] of Object.entries(shown)) assert.doesNotMatch(text, /canary-/, what);
   assert.match(shown[`gatehouse print ${file}`], /\$WHOLE/, 'the source is shown instead');
 });
+
+gatewayTest('run --json: all that stderr gets is JSON, from the first line to the last', async ({ service, gateway }) => {
+  const api = await service((req, res) => res.end());
+  const g = await gateway({ services: { api: api.url } }, { args: ['--json'] });
+  g.write('services: {api: 5}\n');
+  await until('the refusal', () => /"level":"error"/.test(g.stderr));
+  const events = g.stderr.split('\n').slice(0, -1).map((line) => JSON.parse(line));
+  for (const e of events) assert.deepEqual(Object.keys(e).slice(0, 3), ['time', 'level', 'message']);
+  assert.ok(events.some((e) => / is up with 1 workers /.test(e.message)));
+
+  const f = files({ 'bad.yaml': 'services: {api: 5}\nx: 1\n' });
+  const refused = run(['run', '--json', f.at('bad.yaml')]);
+  assert.equal(refused.code, 1);
+  const errors = refused.err.trimEnd().split('\n').map((line) => JSON.parse(line));
+  assert.ok(errors.length >= 2 && errors.every((e) => e.level === 'error'), refused.err);
+  assert.match(errors[0].message, /bad\.yaml:\d+:\d+: /);
+  f.remove();
+});

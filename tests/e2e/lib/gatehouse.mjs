@@ -23,7 +23,8 @@ export function temporaryFolder() {
 export class Gatehouse {
   // `config`: fields of the configuration; listener, admin API, log and state folder are added where it has none.
   // `text(gateway)`: the file's text instead, or nothing if it has written the file. `descriptors`: limit of the process. `ready: false`: do not wait.
-  static async start(config, { text, descriptors, env = {}, ready = true, folder = temporaryFolder() } = {}) {
+  // `args`: of the command.
+  static async start(config, { text, descriptors, env = {}, args = [], ready = true, folder = temporaryFolder() } = {}) {
     const self = new Gatehouse();
     self.folder = folder;
     self.port = config?.listen?.public?.port ?? await freePort();
@@ -37,7 +38,7 @@ export class Gatehouse {
       self.write(config);
     }
     const limit = descriptors ? ['prlimit', `--nofile=${descriptors}:${descriptors}`] : [];
-    const command = [...limit, kBinary, 'run', self.file];
+    const command = [...limit, kBinary, 'run', self.file, ...args];
     self.child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, ...env },
