@@ -31,7 +31,7 @@ class GatewayClient {
   std::string host_ = "127.0.0.1";
   std::uint16_t port_ = 9900;
   std::string token_;  // given, or of the configuration
-  std::string state_;
+  config::Secret state_;
 };
 
 }  // namespace gatehouse::app

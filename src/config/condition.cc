@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "config/kinds.h"
 #include "config/path_pattern.h"
 #include "config/suggest.h"
 
@@ -200,6 +201,7 @@ class KeyReader {
   }
 
   bool add_literal(const Node& node) {
+    if (condition_.key.kind == Kind::method && !method_is_written_out(reader_, node)) return false;
     Test test;
     test.text = node.value;
     if (node.substituted) test.shown = node.shown();
@@ -211,8 +213,11 @@ class KeyReader {
 
   bool read_text(const Node& node, TestText text) {
     switch (condition_.key.kind) {
-      case Kind::path: return add(node, parse_path_pattern(text.value), condition_.paths);
-      case Kind::host: return add(node, parse_host_pattern(text.value), condition_.hosts);
+      case Kind::path: return add_path(node, text);
+      case Kind::host: return add_host(node, text);
+      case Kind::method:
+        if (!method_is_written_out(reader_, node)) return false;
+        break;
       case Kind::ip: return add_cidr(node, text);
       default: break;
     }
@@ -227,13 +232,19 @@ class KeyReader {
     return true;
   }
 
-  template <class T>
-  bool add(const Node& node, Parsed<T> parsed, std::vector<T>& out) {
-    if (!parsed) return refuse(node, parsed.error());
-    if constexpr (std::is_same_v<T, PathPattern>) {
-      if (node.substituted) parsed->text = node.source;
-    }
-    out.push_back(std::move(*parsed));
+  bool add_path(const Node& node, TestText text) {
+    auto path = parse_path_pattern(text.value);
+    if (!path) return refuse(node, path.error());
+    path->text = text.shape;
+    condition_.paths.push_back(std::move(*path));
+    return true;
+  }
+
+  bool add_host(const Node& node, TestText text) {
+    auto host = parse_host_pattern(text.value);
+    if (!host) return refuse(node, host.error());
+    if (node.substituted) host->shown = text.shape;
+    condition_.hosts.push_back(std::move(*host));
     return true;
   }
 

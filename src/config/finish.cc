@@ -39,7 +39,7 @@ void check_redirect(Reader& reader, const Node& node, const RouteSpec& route) {
   const Node* redirect = node.find("redirect");
   if (redirect == nullptr || route.redirect->to.empty()) return;
   const Node& to = node_of(*redirect, "to");
-  const std::string_view path = path_of(route.redirect->to);
+  const std::string_view path = path_of(route.redirect->to.reveal());
   if (path.empty()) return;
   const auto parts = parse_rewrite(path);
   if (!parts) return reader.refuse(to, "redirect", "a URL or a path", parts.error());

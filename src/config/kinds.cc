@@ -151,8 +151,14 @@ std::optional<std::string> show_text(const Field&, const std::string& value) {
   return quoted_text(value);
 }
 
-bool read_file_path(Reader& reader, const Node& node, const Field& field, std::string& out) {
-  if (!read_text(reader, node, field, out)) return false;
+bool read_secret(Reader& reader, const Node& node, const Field& field, Secret& out) {
+  if (!is_one_value(reader, node, field)) return false;
+  out = Secret(node.value, node.shown(), node.substituted);
+  return true;
+}
+
+bool read_file_path(Reader& reader, const Node& node, const Field& field, Secret& out) {
+  if (!read_secret(reader, node, field, out)) return false;
   if (!out.empty()) return true;
   reader.refuse(node, field.name, field.kind->expects,
                 {"the path is empty", "Write for example `/var/lib/gatehouse`"});
@@ -169,17 +175,6 @@ bool read_bind(Reader& reader, const Node& node, const Field& field, std::string
   }
   out = node.value;
   return true;
-}
-
-bool read_secret(Reader& reader, const Node& node, const Field& field, Secret& out) {
-  if (!is_one_value(reader, node, field)) return false;
-  out = Secret(node.value, node.shown(), node.substituted);
-  return true;
-}
-
-std::optional<std::string> show_secret(const Field&, const Secret& value) {
-  if (value.source().empty()) return std::nullopt;
-  return quoted_text(value.source());
 }
 
 bool read_cidrs(Reader& reader, const Node& node, const Field& field, std::vector<Cidr>& out) {
@@ -261,6 +256,18 @@ constexpr std::string_view kAddressesSchema =
 
 }  // namespace
 
+bool method_is_written_out(Reader& reader, const Node& node) {
+  if (!node.substituted || node.escaped) return true;
+  reader.error(node, "a secret may not be used here: `Allow` tells every client the methods",
+               "Write the method out");
+  return false;
+}
+
+std::optional<std::string> show_secret(const Field&, const Secret& value) {
+  if (value.source().empty()) return std::nullopt;
+  return quoted_text(value.source());
+}
+
 bool is_one_value(Reader& reader, const Node& node, const Field& field) {
   if (node.is_scalar()) return true;
   reader.error(node, fmt::format("`{}` takes {}, not a {}", field.name, field.kind->expects,
@@ -313,8 +320,8 @@ constinit const ValueKind<bool> kSwitch{
     read_switch,
     [](const Field&, const bool& value) -> std::optional<std::string> { return value ? "on" : "off"; }};
 constinit const ValueKind<std::string> kText{{"text", "a text", kStringSchema}, read_text, show_text};
-constinit const ValueKind<std::string> kFilePath{
-    {"path of a file", "the path of a file or folder", kStringSchema}, read_file_path, show_text};
+constinit const ValueKind<Secret> kFilePath{
+    {"path of a file", "the path of a file or folder", kStringSchema, true}, read_file_path, show_secret};
 constinit const ValueKind<std::string> kBind{
     {"address", "an address, such as `127.0.0.1` or `::`", kStringSchema}, read_bind, show_text};
 constinit const ValueKind<Secret> kSecret{{"secret", "a text, best as `$NAME` or `file:/path`",

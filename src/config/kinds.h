@@ -23,7 +23,7 @@ extern const ValueKind<std::optional<Duration>> kOptionalDuration;
 extern const ValueKind<double> kFraction;
 extern const ValueKind<bool> kSwitch;
 extern const ValueKind<std::string> kText;
-extern const ValueKind<std::string> kFilePath;
+extern const ValueKind<Secret> kFilePath;
 extern const ValueKind<std::string> kBind;
 extern const ValueKind<Secret> kSecret;
 extern const ValueKind<std::vector<Cidr>> kCidrs;
@@ -31,7 +31,7 @@ extern const ValueKind<std::vector<std::string>> kHostNames;
 extern const ValueKind<std::vector<AdminSpec::Named>> kTokens;
 
 // words of a fixed list: kinds_words.cc
-extern const ValueKind<std::string> kLogTarget;
+extern const ValueKind<Secret> kLogTarget;
 extern const ValueKind<std::string> kLogFormat;
 extern const ValueKind<std::vector<std::string>> kLogFields;
 extern const ValueKind<std::vector<std::string>> kLogKeep;
@@ -58,11 +58,15 @@ extern const ValueKind<When> kWhen;
 extern const ValueKind<std::vector<Target>> kTargets;
 extern const ValueKind<Rewrite> kRewrite;
 extern const ValueKind<std::optional<Rewrite>> kRouteRewrite;
-extern const ValueKind<std::string> kRedirectTo;
+extern const ValueKind<Secret> kRedirectTo;
 extern const ValueKind<std::string> kRouteName;
 
 // ---- for the kinds themselves
 // ---------------------------------------------------------------------------------
+
+// False, and reported, if a method came from a substitution: `Allow` tells it to everybody.
+bool method_is_written_out(Reader& reader, const Node& node);
+std::optional<std::string> show_secret(const Field&, const Secret& value);
 
 // One value, or a list of them, none of them a list or a map. False, and reported, if it is something else.
 bool each_item(Reader& reader, const Node& node, const Field& field, auto&& use) {

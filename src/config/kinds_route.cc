@@ -43,6 +43,7 @@ bool read_hosts(Reader& reader, const Node& node, const Field& field, std::vecto
       return false;
     }
     any = any || host->text.empty();
+    if (item.substituted) host->shown = item.source;
     out.push_back(std::move(*host));
     return true;
   });
@@ -52,7 +53,7 @@ bool read_hosts(Reader& reader, const Node& node, const Field& field, std::vecto
 
 std::optional<std::string> show_hosts(const Field&, const std::vector<HostPattern>& value) {
   std::vector<std::string> items;
-  for (const HostPattern& host : value) items.push_back(quoted_text((host.wildcard ? "*" : "") + host.text));
+  for (const HostPattern& host : value) items.push_back(quoted_text(shown(host)));
   return show_list(items);
 }
 
@@ -77,6 +78,7 @@ Target target_of(Reader& reader, const Node& node) {
   target.service = node.value.substr(0, dot);
   if (dot != std::string::npos) target.version = node.value.substr(dot + 1);
   target.at = reader.at(node);
+  if (node.substituted) target.shown = node.source;
   reader.refer(node, Reference::To::service, target.service, target.version, node.shown());
   return target;
 }
@@ -121,14 +123,11 @@ bool read_targets(Reader& reader, const Node& node, const Field& field, std::vec
 }
 
 std::optional<std::string> show_targets(const Field&, const std::vector<Target>& value) {
-  const auto name = [](const Target& target) {
-    return target.version.empty() ? target.service : target.service + "." + target.version;
-  };
   if (value.empty()) return std::nullopt;
-  if (value.size() == 1 && value.front().percent == 100) return quoted_text(name(value.front()));
+  if (value.size() == 1 && value.front().percent == 100) return quoted_text(shown(value.front()));
   std::string out = "{";
   for (const Target& target : value)
-    out += (out.size() > 1 ? ", " : "") + quoted_text(name(target)) + ": " + show_percent(target.percent);
+    out += (out.size() > 1 ? ", " : "") + quoted_text(shown(target)) + ": " + show_percent(target.percent);
   return out + "}";
 }
 
@@ -163,7 +162,7 @@ std::optional<std::string> show_route_rewrite(const Field& field, const std::opt
   return value ? show_rewrite(field, *value) : std::nullopt;
 }
 
-bool read_redirect_to(Reader& reader, const Node& node, const Field& field, std::string& out) {
+bool read_redirect_to(Reader& reader, const Node& node, const Field& field, Secret& out) {
   if (!is_one_value(reader, node, field)) return false;
   const std::string& text = node.value;
   const bool printable = std::ranges::all_of(
@@ -177,7 +176,7 @@ bool read_redirect_to(Reader& reader, const Node& node, const Field& field, std:
                    "Write for example `https://www.example.com/*` or `/new/*`"});
     return false;
   }
-  out = text;
+  out = Secret(text, node.shown(), node.substituted);
   return true;
 }
 
@@ -235,10 +234,10 @@ constinit const ValueKind<std::optional<Rewrite>> kRouteRewrite{
     {"rewrite", "a path, such as `/v2/*`, or `none`", R"({"type": "string"})"},
     read_route_rewrite,
     show_route_rewrite};
-constinit const ValueKind<std::string> kRedirectTo{
-    {"URL or path", "a URL, such as `https://www.example.com/*`, or a path", R"({"type": "string"})"},
+constinit const ValueKind<Secret> kRedirectTo{
+    {"URL or path", "a URL, such as `https://www.example.com/*`, or a path", R"({"type": "string"})", true},
     read_redirect_to,
-    show_text};
+    show_secret};
 constinit const ValueKind<std::string> kRouteName{
     {"name", "a name", R"({"type": "string"})"}, read_route_name, show_route_name};
 

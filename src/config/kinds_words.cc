@@ -89,7 +89,7 @@ bool read_word(Reader& reader, const Node& node, const Field& field, std::string
 
 std::optional<std::string> show_word(const Field&, const std::string& value) { return quoted_text(value); }
 
-bool read_log_target(Reader& reader, const Node& node, const Field& field, std::string& out) {
+bool read_log_target(Reader& reader, const Node& node, const Field& field, Secret& out) {
   if (!is_one_value(reader, node, field)) return false;
   if (const std::size_t mark = node.value.find("://"); mark != std::string::npos) {
     reader.refuse(
@@ -105,7 +105,7 @@ bool read_log_target(Reader& reader, const Node& node, const Field& field, std::
                                node.value.empty() ? "access.log" : node.value)});
     return false;
   }
-  out = node.value;
+  out = Secret(node.value, node.shown(), node.substituted);
   return true;
 }
 
@@ -143,6 +143,7 @@ bool read_encoded_slash(Reader& reader, const Node& node, const Field& field, bo
 bool read_methods(Reader& reader, const Node& node, const Field& field, std::vector<std::string>& out) {
   out.clear();
   return each_item(reader, node, field, [&](const Node& item) {
+    if (!method_is_written_out(reader, item)) return false;
     std::string upper = item.value;
     std::ranges::transform(upper, upper.begin(), [](char c) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
@@ -166,8 +167,10 @@ bool read_methods(Reader& reader, const Node& node, const Field& field, std::vec
 
 }  // namespace
 
-constinit const ValueKind<std::string> kLogTarget{
-    {"log target", "`stdout` or the path of a file", R"({"type": "string"})"}, read_log_target, show_word};
+constinit const ValueKind<Secret> kLogTarget{
+    {"log target", "`stdout` or the path of a file", R"({"type": "string"})", true},
+    read_log_target,
+    show_secret};
 constinit const ValueKind<std::string> kLogFormat{
     {"log format", "`json`", R"({"enum": ["json"]})"}, read_word<kFormatWords>, show_word};
 constinit const ValueKind<std::vector<std::string>> kLogFields{

@@ -114,7 +114,7 @@ void link(Reader& reader, Spec& spec) {
     spec.listeners.emplace_back();
     spec.listeners.back().name = "public";
   }
-  if (spec.state.empty()) spec.state = default_state(reader.environment());
+  if (spec.state.empty()) spec.state = Secret::plain(default_state(reader.environment()));
   check_references(reader, spec);
   check_ports(reader, spec);
   add_base_routes(reader, spec);

@@ -70,15 +70,16 @@ TEST(Loader, AnEmptyFileIsOneListenerWithAllDefaults) {
   EXPECT_EQ(spec.listeners[0].port, 8080);
   EXPECT_TRUE(spec.routes.empty());
   EXPECT_TRUE(spec.admin.enabled);
-  EXPECT_EQ(spec.state, "/var/lib/gatehouse");
+  EXPECT_EQ(spec.state.reveal(), "/var/lib/gatehouse");
 }
 
 TEST(Loader, StateFolderComesFromTheEnvironment) {
-  EXPECT_EQ(loaded("", environment_of({{"XDG_STATE_HOME", "/home/a/.local/state"}})).state,
+  EXPECT_EQ(loaded("", environment_of({{"XDG_STATE_HOME", "/home/a/.local/state"}})).state.reveal(),
             "/home/a/.local/state/gatehouse");
-  EXPECT_EQ(loaded("", environment_of({{"XDG_STATE_HOME", "/x"}, {"STATE_DIRECTORY", "/s/a:/s/b"}})).state,
-            "/s/a");
-  EXPECT_EQ(loaded("state: /y", environment_of({{"STATE_DIRECTORY", "/s"}})).state, "/y");
+  EXPECT_EQ(
+      loaded("", environment_of({{"XDG_STATE_HOME", "/x"}, {"STATE_DIRECTORY", "/s/a:/s/b"}})).state.reveal(),
+      "/s/a");
+  EXPECT_EQ(loaded("state: /y", environment_of({{"STATE_DIRECTORY", "/s"}})).state.reveal(), "/y");
 }
 
 TEST(Loader, NoIsAString) {

@@ -9,4 +9,15 @@ const Written::Entry* Written::find(std::size_t field) const noexcept {
   return nullptr;
 }
 
+std::string shown(const HostPattern& host) {
+  if (!host.shown.empty()) return host.shown;
+  if (host.text.empty()) return "*";
+  return host.wildcard ? "*" + host.text : host.text;
+}
+
+std::string shown(const Target& target) {
+  if (!target.shown.empty()) return target.shown;
+  return target.version.empty() ? target.service : target.service + '.' + target.version;
+}
+
 }  // namespace gatehouse::config

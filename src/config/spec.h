@@ -76,15 +76,24 @@ struct PathPattern {
   bool below = false;                 // ends in `/*`: the path itself and all below it
   bool trailing_slash = false;  // written with a final `/` (names that form exactly); never for `/` itself
   std::string regex;            // without the `~`; empty if the pattern is none
-  friend bool operator==(const PathPattern&, const PathPattern&) = default;
+  friend bool operator==(const PathPattern& a, const PathPattern& b) noexcept {  // by meaning
+    return a.segments == b.segments && a.below == b.below && a.trailing_slash == b.trailing_slash &&
+           a.regex == b.regex;
+  }
 };
 
 // `api.example.com`, `*.example.com`, or any.
 struct HostPattern {
   std::string text;  // lower case, without port; for a wildcard the suffix with its leading dot; empty = any
   bool wildcard = false;
-  friend bool operator==(const HostPattern&, const HostPattern&) = default;
+  std::string shown{};  // as written, where a substitution is in it: what may be printed
+  friend bool operator==(const HostPattern& a, const HostPattern& b) noexcept {  // by meaning
+    return a.text == b.text && a.wildcard == b.wildcard;
+  }
 };
+
+// What may be printed of it: `*.example.com`, `*`.
+std::string shown(const HostPattern& host);
 
 // ---- conditions (rule 3)
 // ------------------------------------------------------------------------------------
@@ -97,7 +106,9 @@ struct Test {
   Compare compare = Compare::equal;
   Cidr cidr;
   std::string shown{};  // the whole test as written, where a substitution is in it: what may be printed
-  friend bool operator==(const Test&, const Test&) = default;
+  friend bool operator==(const Test& a, const Test& b) noexcept {  // by meaning
+    return a.kind == b.kind && a.text == b.text && a.compare == b.compare && a.cidr == b.cidr;
+  }
 };
 
 struct ConditionKey {
@@ -264,10 +275,13 @@ struct Target {  // `payments`, `payments.v2`
   std::string version;   // empty = the service as a whole (its canary decides)
   double percent = 100;  // weight; those of one route sum to 100
   Location at;
+  std::string shown{};  // as written, where a substitution is in it; the names themselves are no secrets
 };
 
+std::string shown(const Target& target);  // what may be printed of it
+
 struct RedirectSpec {
-  std::string to;  // URL or path; `:id` and a final `*` may be used as in `rewrite`
+  Secret to;  // URL or path; `:id` and a final `*` may be used as in `rewrite`
   std::uint16_t status = 308;
   Written written{};
 };
@@ -301,10 +315,10 @@ struct RouteSpec {
 // -------------------------------------------------------------------------------------------------
 
 struct LogSpec {
-  std::string to = "stdout";        // or a path
-  std::vector<std::string> fields;  // empty = the default set
-  double sample = 1.0;              // 0..1
-  std::vector<std::string> keep;    // `errors`, `slow`: never sampled away
+  Secret to = Secret::plain("stdout");  // or a path
+  std::vector<std::string> fields;      // empty = the default set
+  double sample = 1.0;                  // 0..1
+  std::vector<std::string> keep;        // `errors`, `slow`: never sampled away
   std::string format = "json";
   Written written{};
 };
@@ -326,7 +340,7 @@ struct AdminSpec {
 
 struct Spec {
   unsigned workers = 0;  // 0 = one a core
-  std::string state;     // folder; resolved
+  Secret state;          // folder; resolved
   std::vector<ListenerSpec> listeners;
   std::vector<ServiceSpec> services;
   std::vector<RouteSpec> routes;  // as written, then the base routes of rule 6

@@ -107,7 +107,7 @@ class AccessLog {
   };
   std::vector<std::unique_ptr<const Planned>> plans_;
   std::atomic<const LogPlan*> plan_;  // release: the plan is complete before it is seen
-  std::string target_;
+  config::Secret target_;
 
   std::atomic<bool> reopen_ = false;
   std::atomic<std::uint64_t> unwritten_ = 0;  // lines that the writer lost

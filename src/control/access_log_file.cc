@@ -15,8 +15,8 @@
 namespace gatehouse::control {
 namespace {
 
-std::unexpected<std::string> failure(const std::string& to) {
-  return std::unexpected("access log `" + to + "`: " + std::generic_category().message(errno));
+std::unexpected<std::string> failure(const config::Secret& to) {
+  return std::unexpected("access log `" + to.source() + "`: " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -36,12 +36,13 @@ AccessLogFile::~AccessLogFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-std::expected<AccessLogFile, std::string> AccessLogFile::open(const std::string& to, int stdout_fd) {
+std::expected<AccessLogFile, std::string> AccessLogFile::open(const config::Secret& to, int stdout_fd) {
   AccessLogFile file;
   file.to_ = to;
   file.stdout_fd_ = stdout_fd;
-  if (to != "stdout") {
-    file.fd_ = ::open(to.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+  if (to.reveal() != "stdout") {
+    file.fd_ =
+        ::open(to.reveal().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
     if (file.fd_ < 0) return failure(to);
     return file;
   }

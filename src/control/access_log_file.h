@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "config/spec.h"
+
 namespace gatehouse::control {
 
 // Thread: one at a time.
@@ -19,7 +21,7 @@ class AccessLogFile {
   ~AccessLogFile();
 
   // `stdout`, or a path: created if need be (0640), appended to. The error says what failed, for an operator.
-  static std::expected<AccessLogFile, std::string> open(const std::string& to, int stdout_fd = 1);
+  static std::expected<AccessLogFile, std::string> open(const config::Secret& to, int stdout_fd = 1);
 
   struct Written {
     std::size_t bytes = 0;
@@ -31,8 +33,8 @@ class AccessLogFile {
   // The same name anew, after a rotation. On failure the old file stays in use.
   std::expected<void, std::string> reopen();
 
-  const std::string& name() const noexcept { return to_; }
-  int descriptor() const noexcept { return fd_; }  // -1: not open
+  const std::string& name() const noexcept { return to_.source(); }  // may be shown
+  int descriptor() const noexcept { return fd_; }                    // -1: not open
 
  private:
   enum class Kind : unsigned char {
@@ -42,7 +44,7 @@ class AccessLogFile {
   };
   Written write_step(std::string_view bytes) noexcept;
 
-  std::string to_;
+  config::Secret to_;
   int stdout_fd_ = 1;
   int fd_ = -1;
   Kind kind_ = Kind::plain;

@@ -45,9 +45,9 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-config::LogSpec spec_to(std::string to) {
+config::LogSpec spec_to(const std::string& to) {
   config::LogSpec spec;
-  spec.to = std::move(to);
+  spec.to = config::Secret::plain(to);
   return spec;
 }
 

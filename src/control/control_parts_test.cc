@@ -39,11 +39,11 @@ class Files : public ::testing::Test {
 
 TEST_F(Files, AStateFolderIsMadePrivateAndLocked) {
   std::string path = (folder / "a" / "state").string();
-  auto state = StateFolder::open(path);
+  auto state = StateFolder::open(config::Secret::plain(path));
   ASSERT_TRUE(state) << state.error();
   EXPECT_TRUE(state->writable());
   EXPECT_EQ(fs::status(path).permissions() & fs::perms::all, fs::perms::owner_all);
-  auto second = StateFolder::open(path);
+  auto second = StateFolder::open(config::Secret::plain(path));
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().find("another gateway"), std::string::npos);
   EXPECT_FALSE(*state->read("token"));
@@ -57,7 +57,7 @@ TEST_F(Files, AStateFolderIsMadePrivateAndLocked) {
 TEST_F(Files, AStateFolderOrFileThatOthersMayWriteIsRefused) {
   std::string path = (folder / "state").string();
   {
-    auto state = StateFolder::open(path);
+    auto state = StateFolder::open(config::Secret::plain(path));
     ASSERT_TRUE(state);
     ASSERT_TRUE(state->write("token", "t"));
     fs::permissions(path + "/token", fs::perms::group_write, fs::perm_options::add);
@@ -67,20 +67,20 @@ TEST_F(Files, AStateFolderOrFileThatOthersMayWriteIsRefused) {
     EXPECT_FALSE(state->read("token")) << "a link leads elsewhere";
   }
   fs::permissions(path, fs::perms::others_write, fs::perm_options::add);
-  EXPECT_FALSE(StateFolder::open(path));
+  EXPECT_FALSE(StateFolder::open(config::Secret::plain(path)));
 }
 
 TEST_F(Files, TheTokenIsFoundByCommands) {
   std::string path = (folder / "state").string();
-  EXPECT_FALSE(read_admin_token(path));
-  auto state = StateFolder::open(path);
+  EXPECT_FALSE(read_admin_token(config::Secret::plain(path)));
+  auto state = StateFolder::open(config::Secret::plain(path));
   ASSERT_TRUE(state);
-  EXPECT_FALSE(read_admin_token(path));
+  EXPECT_FALSE(read_admin_token(config::Secret::plain(path)));
   std::string token = random_token();
   EXPECT_EQ(token.size(), 64U);
   EXPECT_NE(token, random_token());
   ASSERT_TRUE(state->write(kTokenFile, token + "\n"));
-  EXPECT_EQ(read_admin_token(path).value(), token);
+  EXPECT_EQ(read_admin_token(config::Secret::plain(path)).value(), token);
 }
 
 // ---- sources

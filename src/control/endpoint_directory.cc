@@ -22,7 +22,7 @@ void for_each_name(const gateway::Snapshot& snapshot, F f) {
   for (const auto& service : snapshot.spec().services)
     for (const auto& version : service.versions)
       for (const auto& url : version.urls)
-        if (is_name(url)) f(url.host);
+        if (is_name(url)) f(url);
 }
 
 const upstream::ServiceVersion* version_of(const gateway::Snapshot& snapshot, const std::string& service,
@@ -49,6 +49,7 @@ std::vector<std::shared_ptr<upstream::Endpoint>> endpoints_before(const gateway:
 struct EndpointDirectory::Name {
   explicit Name(std::string t) : text(std::move(t)) {}
   const std::string text;
+  std::string shown;  // the source of a URL that holds it, unless one holds it in the open
   bool answered = false;
   std::string_view failure;
   std::vector<IpAddress> addresses;  // the last that it had
@@ -61,12 +62,12 @@ EndpointDirectory::EndpointDirectory(net::Loop& loop, net::Resolver& resolver)
     : loop_(loop), resolver_(resolver), answered_(loop) {}
 EndpointDirectory::~EndpointDirectory() = default;
 
-EndpointDirectory::Name& EndpointDirectory::name(const std::string& text) {
-  auto& n = names_[text];
-  if (!n) {
-    n = std::make_unique<Name>(text);
-    n->task = keep_resolved(*n);
-  }
+EndpointDirectory::Name& EndpointDirectory::name(const config::UrlSpec& url) {
+  auto& n = names_[url.host];
+  bool fresh = n == nullptr;
+  if (fresh) n = std::make_unique<Name>(url.host);
+  if (!url.secret || n->shown.empty()) n->shown = url.secret ? url.text : url.host;
+  if (fresh) n->task = keep_resolved(*n);
   return *n;
 }
 
@@ -94,15 +95,15 @@ void EndpointDirectory::take(Name& n, Result<net::Resolution> answer) {
   changed = changed || failure != n.failure;
   n.answered = true;
   n.failure = failure;
-  if (turned && on_name) on_name(n.text, failure);
+  if (turned && on_name) on_name(n.shown, failure);
   if (changed) publish_users_of(n.text);
   answered_.notify();
 }
 
 net::Task<void> EndpointDirectory::prepare(std::shared_ptr<const gateway::Snapshot> snapshot, Time deadline) {
   std::vector<std::string> waiting;
-  for_each_name(*snapshot, [&](const std::string& text) {
-    if (!name(text).answered) waiting.push_back(text);
+  for_each_name(*snapshot, [&](const config::UrlSpec& url) {
+    if (!name(url).answered) waiting.push_back(url.host);
   });
   auto open = [&] {
     return std::ranges::any_of(waiting, [&](const std::string& text) {
@@ -120,9 +121,12 @@ net::Task<void> EndpointDirectory::prepare(std::shared_ptr<const gateway::Snapsh
 
 void EndpointDirectory::apply(std::shared_ptr<const gateway::Snapshot> snapshot) {
   auto before = std::exchange(current_, std::move(snapshot));
-  for_each_name(*current_, [&](const std::string& text) { name(text); });
+  for (auto& [text, n] : names_) n->shown.clear();  // as this snapshot writes them
   std::set<std::string> used;
-  for_each_name(*current_, [&](const std::string& text) { used.insert(text); });
+  for_each_name(*current_, [&](const config::UrlSpec& url) {
+    name(url);
+    used.insert(url.host);
+  });
   std::erase_if(names_, [&](const auto& n) { return !used.contains(n.first); });
   for (const auto& service : current_->spec().services)
     for (const auto& version : service.versions)
@@ -152,10 +156,10 @@ std::shared_ptr<upstream::EndpointSet> EndpointDirectory::endpoints_of(const con
   auto add = [&](net::SocketAddress address, const config::UrlSpec& url) {
     auto same = [&](const auto& e) { return e->address() == address; };
     if (std::ranges::any_of(set->endpoints, same)) return;  // two names of one machine
-    auto old = std::ranges::find_if(known, same);
-    if (old != known.end()) return set->endpoints.push_back(*old);
     // A URL that came from a substitution is shown as its source everywhere.
     std::string shown = url.secret ? url.text : net::to_string(address);
+    auto old = std::ranges::find_if(known, [&](const auto& e) { return same(e) && e->name() == shown; });
+    if (old != known.end()) return set->endpoints.push_back(*old);
     set->endpoints.push_back(std::make_shared<upstream::Endpoint>(std::move(address), std::move(shown)));
   };
   for (const auto& url : spec.urls) {
@@ -192,7 +196,8 @@ bool EndpointDirectory::all_answered() const noexcept {
 std::vector<NameStatus> EndpointDirectory::names() const {
   std::vector<NameStatus> list;
   list.reserve(names_.size());
-  for (const auto& [text, n] : names_) list.push_back({text, n->answered, n->failure, n->addresses.size()});
+  for (const auto& [text, n] : names_)
+    list.push_back({n->shown, n->answered, n->failure, n->addresses.size()});
   return list;
 }
 

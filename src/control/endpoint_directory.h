@@ -19,7 +19,7 @@ namespace gatehouse::control {
 
 // What is known of a name.
 struct NameStatus {
-  std::string name;
+  std::string name;          // as it may be shown
   bool answered = false;     // or failed once
   std::string_view failure;  // of the last look-up; empty = it was good
   std::size_t addresses = 0;
@@ -48,12 +48,12 @@ class EndpointDirectory {
 
   // Called after the endpoints of any service have changed; on the directory's stack: must not call back.
   std::function<void()> on_change;
-  // A name's answer changed: it began or ceased to resolve. For the log.
+  // A name's answer changed: it began or ceased to resolve. For the log: `name` is as it may be shown.
   std::function<void(const std::string& name, std::string_view failure)> on_name;
 
  private:
   struct Name;
-  Name& name(const std::string& text);
+  Name& name(const config::UrlSpec& url);
   net::Task<void> keep_resolved(Name& n);
   void take(Name& n, Result<net::Resolution> answer);
   void publish_users_of(const std::string& name);

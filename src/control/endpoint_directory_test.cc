@@ -19,7 +19,9 @@ class Directory : public ::testing::Test {
   Directory() : world(1), host(world), resolver(host.loop), directory(host.loop, resolver) {}
 
   std::shared_ptr<const gateway::Snapshot> compile(const std::string& text) {
-    auto loaded = config::load_text(text, "g.yaml", {});
+    config::Environment environment;
+    environment.variable = [this](const std::string& n) { return std::optional(variables.at(n)); };
+    auto loaded = config::load_text(text, "g.yaml", environment);
     EXPECT_TRUE(loaded.spec) << (loaded.diagnostics.empty() ? "" : loaded.diagnostics[0].text());
     auto snapshot = gateway::Snapshot::compile(std::make_shared<const config::Spec>(std::move(*loaded.spec)),
                                                registry, {});
@@ -45,6 +47,7 @@ class Directory : public ::testing::Test {
   net::MemoryWorld world;
   net::MemoryHost host;
   net::FakeResolver resolver;
+  std::map<std::string, std::string> variables;
   gateway::StateRegistry registry;
   EndpointDirectory directory;
 };
@@ -98,6 +101,31 @@ TEST_F(Directory, ANameIsAskedAgainByItsTtlAndKeepsItsLastAddresses) {
   resolver.set("a.example", {ip("10.0.0.2")}, 5s);
   world.run_for(60s);
   EXPECT_EQ(told, (Names{"a.example:server failed", "a.example:"})) << "told once each way";
+}
+
+TEST_F(Directory, ANameFromASubstitutionIsShownAsItsSource) {
+  std::vector<std::string> told;
+  directory.on_name = [&](const std::string& name, std::string_view) { told.push_back(name); };
+  variables["URL"] = "http://hidden.example:81";
+  publish("services: {a: $URL}");
+  EXPECT_EQ(told, (Names{"$URL"})) << "also while it is looked up for the first time";
+  ASSERT_EQ(directory.names().size(), 1U);
+  EXPECT_EQ(directory.names()[0].name, "$URL");
+  resolver.set("hidden.example", {ip("10.0.0.7")});
+  world.run_for(2s);
+  EXPECT_EQ(names("a"), (Names{"$URL"}));
+  publish("services: {a: $URL, b: \"http://hidden.example:82\"}");
+  EXPECT_EQ(directory.names()[0].name, "hidden.example") << "a file has it in the open";
+  publish("services: {a: $URL}");
+  EXPECT_EQ(directory.names()[0].name, "$URL");
+}
+
+TEST_F(Directory, AnEndpointThatIsHiddenByAReloadIsHidden) {
+  publish("services: {a: \"http://10.0.0.1:81\"}");
+  EXPECT_EQ(names("a"), (Names{"10.0.0.1:81"}));
+  variables["URL"] = "http://10.0.0.1:81";
+  publish("services: {a: $URL}");
+  EXPECT_EQ(names("a"), (Names{"$URL"}));
 }
 
 TEST_F(Directory, AReloadKeepsEndpointsAndForgetsNames) {

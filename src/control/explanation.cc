@@ -63,12 +63,12 @@ std::string_view choice_name(gateway::RouteChoice::Kind kind) {
 }
 
 std::string target_text(const config::RouteSpec& route) {
-  if (route.redirect) return "redirect to " + route.redirect->to;
+  if (route.redirect) return "redirect to " + route.redirect->to.source();
   if (route.reply) return fmt::format("reply {}", route.reply->status);
   std::string text;
   for (const auto& t : route.to) {
     text += text.empty() ? "" : ", ";
-    text += t.version.empty() ? t.service : t.service + "." + t.version;
+    text += shown(t);
     if (route.to.size() > 1) text += fmt::format(" {}%", t.percent);
   }
   return text;

@@ -46,57 +46,59 @@ std::expected<std::string, std::string> read_all(int fd) {
 
 using MaybeText = std::expected<std::optional<std::string>, std::string>;
 
-MaybeText read_trusted(int folder, const std::string& path, std::string_view name, bool root_may_read) {
+MaybeText read_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {
   int fd = ::openat(folder, std::string(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT) return std::optional<std::string>{};
-  if (fd < 0) return std::unexpected(fmt::format("{}/{} cannot be read: {}", path, name, reason()));
+  if (fd < 0) return std::unexpected(fmt::format("{}/{} cannot be read: {}", shown, name, reason()));
   std::string doubt = distrust(fd, root_may_read);
   std::expected<std::string, std::string> text = doubt.empty() ? read_all(fd) : std::unexpected(doubt);
   ::close(fd);
-  if (!text) return std::unexpected(fmt::format("{}/{} is refused: {}", path, name, text.error()));
+  if (!text) return std::unexpected(fmt::format("{}/{} is refused: {}", shown, name, text.error()));
   return std::optional(std::move(*text));
 }
 
-std::string not_writable(const std::string& path, const std::string& why) {
-  return fmt::format("the state folder {} cannot be written to ({}): nothing is kept over a restart", path,
+std::string not_writable(const std::string& shown, const std::string& why) {
+  return fmt::format("the state folder {} cannot be written to ({}): nothing is kept over a restart", shown,
                      why);
 }
 
 }  // namespace
 
-std::expected<StateFolder, std::string> StateFolder::open(const std::string& path) {
+std::expected<StateFolder, std::string> StateFolder::open(const config::Secret& where) {
+  const std::string& path = where.reveal();
+  const std::string& shown = where.source();
   std::error_code ignored;
   auto parent = std::filesystem::path(path).parent_path();
   if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
   ::mkdir(path.c_str(), 0700);  // what went wrong shows when it is opened
   int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return StateFolder(path, -1, -1, not_writable(path, reason()));
-  StateFolder state(path, folder, -1, {});
+  if (folder < 0) return StateFolder(shown, -1, -1, not_writable(shown, reason()));
+  StateFolder state(shown, folder, -1, {});
   struct stat s{};
   if (::fstat(folder, &s) == 0 && (s.st_mode & 0022))
     return std::unexpected(fmt::format(
-        "the state folder {} is refused: others may write to it. Run `chmod go-w {}`", path, path));
+        "the state folder {} is refused: others may write to it. Run `chmod go-w {}`", shown, shown));
   if (s.st_uid != ::geteuid() || ::faccessat(folder, ".", W_OK, AT_EACCESS) != 0) {
-    state.warning_ = not_writable(path, s.st_uid != ::geteuid() ? "it belongs to another user" : reason());
+    state.warning_ = not_writable(shown, s.st_uid != ::geteuid() ? "it belongs to another user" : reason());
     return state;
   }
   state.lock_ = ::openat(folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (state.lock_ < 0) {
-    state.warning_ = not_writable(path, reason());
+    state.warning_ = not_writable(shown, reason());
     return state;
   }
   if (std::string doubt = distrust(state.lock_, false); !doubt.empty())
-    return std::unexpected(fmt::format("{}/lock is refused: {}", path, doubt));
+    return std::unexpected(fmt::format("{}/lock is refused: {}", shown, doubt));
   if (::flock(state.lock_, LOCK_EX | LOCK_NB) != 0)
     return std::unexpected(
         fmt::format("another gateway uses the state folder {}. Stop it, or give this one a folder of its own "
                     "with `state`",
-                    path));
+                    shown));
   return state;
 }
 
 StateFolder::StateFolder(StateFolder&& o) noexcept
-    : path_(std::move(o.path_)),
+    : shown_(std::move(o.shown_)),
       folder_(std::exchange(o.folder_, -1)),
       lock_(std::exchange(o.lock_, -1)),
       warning_(std::move(o.warning_)) {}
@@ -108,13 +110,13 @@ StateFolder::~StateFolder() {
 
 std::expected<std::optional<std::string>, std::string> StateFolder::read(std::string_view name) const {
   if (folder_ < 0) return std::optional<std::string>{};
-  return read_trusted(folder_, path_, name, false);
+  return read_trusted(folder_, shown_, name, false);
 }
 
 std::expected<void, std::string> StateFolder::write(std::string_view name, std::string_view content) const {
   std::string temporary = fmt::format("{}.new", name);
   auto trouble = [&] {
-    return std::unexpected(fmt::format("{}/{} cannot be written: {}", path_, name, reason()));
+    return std::unexpected(fmt::format("{}/{} cannot be written: {}", shown_, name, reason()));
   };
   int fd = ::openat(folder_, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return trouble();
@@ -134,17 +136,18 @@ std::string random_token() {
   return text;
 }
 
-std::expected<std::string, std::string> read_admin_token(const std::string& folder) {
-  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return std::unexpected(fmt::format("the state folder {} cannot be read: {}", folder, reason()));
-  MaybeText text = read_trusted(fd, folder, kTokenFile, true);
+std::expected<std::string, std::string> read_admin_token(const config::Secret& folder) {
+  const std::string& shown = folder.source();
+  int fd = ::open(folder.reveal().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(fmt::format("the state folder {} cannot be read: {}", shown, reason()));
+  MaybeText text = read_trusted(fd, shown, kTokenFile, true);
   ::close(fd);
   if (!text) return std::unexpected(text.error());
   if (!*text)
     return std::unexpected(
         fmt::format("there is no token in {}: is the gateway running? If it may not write there, set "
                     "`admin.token`, or `state` to a writable folder",
-                    folder));
+                    shown));
   std::string token = **text;
   while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
   return token;

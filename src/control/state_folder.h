@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "config/spec.h"
+
 namespace gatehouse::control {
 
 inline constexpr std::string_view kTokenFile = "admin-token";
@@ -16,12 +18,11 @@ class StateFolder {
  public:
   // Makes the folder if it is not there. Refuses one that others may write to, and one that another gateway
   // holds: the error is one clear line. A folder that cannot be written to is no error; `warning` says so.
-  static std::expected<StateFolder, std::string> open(const std::string& path);
+  static std::expected<StateFolder, std::string> open(const config::Secret& path);
   StateFolder(StateFolder&& o) noexcept;
   StateFolder& operator=(StateFolder&&) = delete;
   ~StateFolder();
 
-  const std::string& path() const noexcept { return path_; }
   const std::string& warning() const noexcept { return warning_; }  // empty: it is writable
   bool writable() const noexcept { return warning_.empty(); }
 
@@ -30,17 +31,17 @@ class StateFolder {
   std::expected<void, std::string> write(std::string_view name, std::string_view content) const;
 
  private:
-  StateFolder(std::string path, int folder, int lock, std::string warning)
-      : path_(std::move(path)), folder_(folder), lock_(lock), warning_(std::move(warning)) {}
-  std::string path_;
-  int folder_;  // -1: it is not there
-  int lock_;    // -1: not held, for want of the right to write
+  StateFolder(std::string shown, int folder, int lock, std::string warning)
+      : shown_(std::move(shown)), folder_(folder), lock_(lock), warning_(std::move(warning)) {}
+  std::string shown_;  // the path, as it may be printed
+  int folder_;         // -1: it is not there
+  int lock_;           // -1: not held, for want of the right to write
   std::string warning_;
 };
 
 // 32 random bytes of the system, as text.
 std::string random_token();
 // The token that a running gateway keeps in `folder`, for commands.
-std::expected<std::string, std::string> read_admin_token(const std::string& folder);
+std::expected<std::string, std::string> read_admin_token(const config::Secret& folder);
 
 }  // namespace gatehouse::control

@@ -128,9 +128,11 @@ bool version_holds(std::string_view value, config::Test::Compare compare, std::s
   return false;
 }
 
-std::string regex_error(const std::string& expression) {
+std::string regex_error(const std::string& expression, const std::string& shown) {
   RE2 compiled(expression, regex_options());
-  return compiled.ok() ? std::string{} : compiled.error();
+  if (compiled.ok()) return {};
+  // RE2 quotes from the expression, which may be a secret.
+  return "is not a regular expression" + (shown == "~" + expression ? ": " + compiled.error() : "");
 }
 
 std::string key_text(const config::ConditionKey& key) {
@@ -153,7 +155,7 @@ std::string key_text(const config::ConditionKey& key) {
 std::string condition_text(const config::Condition& condition) {
   std::vector<std::string> tests;
   for (const config::Test& t : condition.any_of) tests.push_back(test_text(t));
-  for (const config::HostPattern& h : condition.hosts) tests.push_back(h.wildcard ? "*" + h.text : h.text);
+  for (const config::HostPattern& h : condition.hosts) tests.push_back(shown(h));
   for (const config::PathPattern& p : condition.paths) tests.push_back(p.text);
   std::string text = key_text(condition.key) + (condition.negate ? ": not " : ": ");
   if (tests.size() == 1) return text + tests.front();
@@ -227,14 +229,14 @@ void ConditionTable::add_one(const config::Condition& condition, config::Diagnos
     c.first = static_cast<std::uint32_t>(paths_.size());
     c.count = static_cast<std::uint32_t>(condition.paths.size());
     for (const config::PathPattern& p : condition.paths)
-      paths_.push_back({p, p.regex.empty() ? 0 : add_regex(p.regex, condition.at, diagnostics)});
+      paths_.push_back({p, p.regex.empty() ? 0 : add_regex(p.regex, p.text, condition.at, diagnostics)});
   } else {
     c.first = static_cast<std::uint32_t>(tests_.size());
     c.count = static_cast<std::uint32_t>(condition.any_of.size());
     for (const config::Test& t : condition.any_of) {
       Test test{t.kind, t.compare, 0, {}, t.cidr};
       if (t.kind == config::Test::Kind::regex) {
-        test.regex = add_regex(t.text, condition.at, diagnostics);
+        test.regex = add_regex(t.text, test_text(t), condition.at, diagnostics);
       } else if (!t.text.empty()) {
         test.text = texts_.emplace_back(t.text);
       }
@@ -251,11 +253,10 @@ std::uint32_t ConditionTable::find(Range range, const config::Condition& conditi
   return i;
 }
 
-std::uint32_t ConditionTable::add_regex(const std::string& expression, const config::Location& at,
-                                        config::Diagnostics& diagnostics) {
-  if (std::string wrong = regex_error(expression); !wrong.empty())
-    diagnostics.push_back({config::Diagnostic::Level::error, at,
-                           "`~" + expression + "` is not a regular expression: " + wrong,
+std::uint32_t ConditionTable::add_regex(const std::string& expression, const std::string& shown,
+                                        const config::Location& at, config::Diagnostics& diagnostics) {
+  if (std::string wrong = regex_error(expression, shown); !wrong.empty())
+    diagnostics.push_back({config::Diagnostic::Level::error, at, "`" + shown + "` " + wrong,
                            "The syntax is RE2's; the whole value must match."});
   regexes_.push_back(expression);
   return static_cast<std::uint32_t>(regexes_.size() - 1);

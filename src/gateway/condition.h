@@ -132,7 +132,7 @@ class ConditionTable {
 
   static bool is_late(Key key) noexcept { return key == Key::user || key == Key::claim; }
   void add_one(const config::Condition& condition, config::Diagnostics& diagnostics);
-  std::uint32_t add_regex(const std::string& expression, const config::Location& at,
+  std::uint32_t add_regex(const std::string& expression, const std::string& shown, const config::Location& at,
                           config::Diagnostics& diagnostics);
   bool test_value(const Test& test, std::string_view value, ConditionScratch& scratch) const;
   bool test_values(const Compiled& c, std::uint32_t index, const RouteQuery& query,
@@ -164,8 +164,8 @@ bool cidr_contains(const config::Cidr& cidr, const std::array<std::uint8_t, 16>&
 // False if `value` is no version.
 bool version_holds(std::string_view value, config::Test::Compare compare, std::string_view wanted) noexcept;
 
-// What is wrong with an expression; empty if nothing is.
-std::string regex_error(const std::string& expression);
+// `is not a regular expression ...`; empty if it is one. `shown`: how it is printed, with its `~`.
+std::string regex_error(const std::string& expression, const std::string& shown);
 
 // As the user would write it: `header.x-beta`, `method`.
 std::string key_text(const config::ConditionKey& key);

@@ -130,7 +130,7 @@ std::uint32_t TablesBuilder::host(const config::HostPattern& pattern) {
   if (std::uint32_t known = t_->hosts.find(scope, text)) return known;
   if (pattern.wildcard)
     t_->wildcard_dots = std::max(t_->wildcard_dots, static_cast<std::size_t>(std::ranges::count(text, '.')));
-  return t_->hosts.insert(scope, text, new_host((pattern.wildcard ? "*" : "") + std::string(text)));
+  return t_->hosts.insert(scope, text, new_host(shown(pattern)));
 }
 
 std::uint32_t TablesBuilder::new_terminal(std::uint32_t host) {
@@ -184,8 +184,8 @@ std::uint32_t TablesBuilder::compile_pattern(const PathPattern& pattern, std::ui
   compiled.below = pattern.below;
   compiled.regex = !pattern.regex.empty();
   if (compiled.regex) {
-    if (std::string wrong = regex_error(pattern.regex); !wrong.empty())
-      error(route.at, "path `" + pattern.text + "` is not a regular expression: " + wrong,
+    if (std::string wrong = regex_error(pattern.regex, pattern.text); !wrong.empty())
+      error(route.at, "path `" + pattern.text + "` " + wrong,
             "The syntax is RE2's; the whole path must match.");
   }
   if (pattern.segments.size() > kMaxPathSegments) {

@@ -116,7 +116,7 @@ TEST(OpenRoutes, SayWhatEachListenerOpens) {
   spec.services[0].name = "orders";
   spec.services[0].only = {"internal"};
   spec.routes[0].reply.emplace();
-  spec.routes[1].redirect = {"/q", 302};
+  spec.routes[1].redirect = {config::Secret::plain("/q"), 302};
   spec.routes[2].to = {{"orders", "", 90, {}}, {"orders", "v2", 10, {}}};
   std::vector<std::string> lines;
   for (const OpenRoute& r : open_routes(spec))

@@ -22,12 +22,11 @@ std::string percent_text(double percent) {
 }
 
 std::string target_text(const config::RouteSpec& route) {
-  if (route.redirect) return "redirect to " + route.redirect->to;
+  if (route.redirect) return "redirect to " + route.redirect->to.source();
   if (route.reply) return "reply " + std::to_string(route.reply->status);
   std::vector<std::string> parts;
   for (const config::Target& t : route.to) {
-    std::string name = t.version.empty() ? t.service : t.service + '.' + t.version;
-    parts.push_back(route.to.size() > 1 ? name + ' ' + percent_text(t.percent) : name);
+    parts.push_back(route.to.size() > 1 ? shown(t) + ' ' + percent_text(t.percent) : shown(t));
   }
   return joined(parts, ", ", "nothing");
 }
@@ -88,8 +87,7 @@ std::vector<OpenRoute> open_routes(const config::Spec& spec) {
                     when_text(route, listener.name),
                     i};
       for (std::size_t h = 0; h < std::max<std::size_t>(route.hosts.size(), 1); ++h) {
-        if (!route.hosts.empty()) row.host = (route.hosts[h].wildcard ? "*" : "") + route.hosts[h].text;
-        if (row.host.empty()) row.host = "*";
+        if (!route.hosts.empty()) row.host = shown(route.hosts[h]);
         for (std::size_t p = 0; p < std::max<std::size_t>(route.paths.size(), 1); ++p) {
           if (!route.paths.empty()) row.path = route.paths[p].text;
           rows.push_back(row);

@@ -20,7 +20,8 @@ std::uint64_t next_version() noexcept {
 // that the snapshot before keeps those it was compiled for.
 std::string version_key(const config::ServiceSpec& s, const config::VersionSpec& v) {
   std::string key = "version/" + s.name + "/" + v.name;
-  for (const auto& u : v.urls) key += " " + u.text;
+  for (const auto& u : v.urls)  // by what it leads to: the text of one from a `file:` stays the same
+    key += " " + u.host + ":" + std::to_string(u.port) + u.unix_path;
   return key;
 }
 
@@ -128,12 +129,12 @@ class SnapshotCompiler {
   }
 
   std::unique_ptr<const Target> redirect(const config::RouteSpec& r) {
-    return std::make_unique<RedirectTarget>(for_each_pattern(r,
-                                                             [&](const config::PathPattern* p) {
-                                                               return CompiledRewrite::redirect(
-                                                                   r.redirect->to, p, r.at, diagnostics_);
-                                                             }),
-                                            r.redirect->status);
+    return std::make_unique<RedirectTarget>(
+        for_each_pattern(r,
+                         [&](const config::PathPattern* p) {
+                           return CompiledRewrite::redirect(r.redirect->to.reveal(), p, r.at, diagnostics_);
+                         }),
+        r.redirect->status);
   }
 
   std::unique_ptr<const Target> proxy(const config::RouteSpec& r) {
@@ -151,8 +152,8 @@ class SnapshotCompiler {
   // The versions behind one target: the one that is named, or the stable one and the canary's.
   void add_versions(ProxyTarget::Parts& parts, const config::RouteSpec& r, const config::Target& t,
                     const config::ServiceSpec& spec, const upstream::Service& service, double from) {
+    const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : spec.rewrite;
     auto add = [&](const upstream::ServiceVersion& v, double up_to) {
-      const config::Rewrite& rewrite = r.rewrite ? *r.rewrite : spec.rewrite;
       ProxyTarget::Manner manner{service.policy, {}, spec.host};
       if (r.timeout) manner.policy.timeout = *r.timeout;
       manner.rewrites = for_each_pattern(r, [&](const config::PathPattern* p) {
