@@ -30,7 +30,7 @@ std::unexpected<Error> H1Body::break_off(Errc client, Errc service, std::string_
 
 bool H1Body::on_bytes(std::size_t n, Result<Piece>& out) noexcept {
   received_ += n;
-  rate_.add(n);
+  if (rate_) rate_->add(n);
   if (policy_.max_bytes == 0 || received_ <= policy_.max_bytes) return true;
   out = break_off(Errc::body_too_large, Errc::upstream_malformed, "the body is larger than max_body");
   return false;
@@ -65,8 +65,9 @@ bool H1Body::decode(Result<Piece>& out) {
 }
 
 bool H1Body::decode_chunked(Result<Piece>& out) {
+  http::HeaderTable& trailers = chunks_->trailers;
   while (!input_.empty()) {
-    auto step = chunked_.feed(input_.view(), arena_);
+    auto step = chunks_->decoder.feed(input_.view(), arena_);
     if (!step) {
       out = break_off(step.error().code, Errc::upstream_malformed, step.error().detail);
       return true;
@@ -84,9 +85,9 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
     if (step->event == Event::end) {
       finished_ = true;
       out = Piece{};
-    } else if (auto parsed = chunked_.trailers(trailers_); parsed) {
+    } else if (auto parsed = chunks_->decoder.trailers(trailers); parsed) {
       finished_ = true;
-      out = Piece{trailers_.empty() ? Piece::Kind::end : Piece::Kind::trailers, {}, &trailers_};
+      out = Piece{trailers.empty() ? Piece::Kind::end : Piece::Kind::trailers, {}, &trailers};
     } else {
       out = break_off(parsed.error().code, Errc::upstream_malformed, parsed.error().detail);
     }
@@ -99,11 +100,11 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
 net::Task<Result<Piece>> H1Body::pull_later() {
   Result<Piece> out{Piece{}};
   for (;;) {
-    rate_.begin(stream_.loop().now());  // the sender alone is waited for while nobody has a piece to send
-    Time slow = rate_.fails_at();
+    if (rate_) rate_->begin(stream_.loop().now());  // the sender alone is waited for now
+    Time slow = rate_ ? rate_->fails_at() : kNever;
     Time idle = after(stream_.loop().now(), policy_.idle);
     auto bytes = co_await stream_.recv(read_size_, std::min(slow, idle));
-    if (rate_.on()) rate_.end(stream_.loop().now());
+    if (rate_) rate_->end(stream_.loop().now());
     if (!bytes && bytes.error().code == Errc::io_timeout && slow < idle)
       co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
     if (!bytes && bytes.error().code == Errc::io_timeout)

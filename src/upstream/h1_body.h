@@ -30,9 +30,10 @@ class H1Body final : public BodySource {
         policy_(policy),
         framing_(framing),
         left_(framing.length),
-        rate_(policy.min_rate),
+        rate_(policy.min_rate ? arena.make<net::MinRate>(policy.min_rate) : nullptr),
         finished_(framing.kind == http::Framing::Kind::none ||
-                  (framing.kind == http::Framing::Kind::length && framing.length == 0)) {}
+                  (framing.kind == http::Framing::Kind::length && framing.length == 0)),
+        chunks_(framing.kind == http::Framing::Kind::chunked ? arena.make<Chunks>(arena) : nullptr) {}
 
   bool try_pull(Result<Piece>& out) override;
   net::Task<Result<Piece>> pull_later() override;
@@ -47,6 +48,11 @@ class H1Body final : public BodySource {
   std::optional<std::uint64_t> remaining() const noexcept;
 
  private:
+  struct Chunks {
+    explicit Chunks(Arena& arena) noexcept : trailers(arena) {}
+    http::ChunkedDecoder decoder;
+    http::HeaderTable trailers;
+  };
   bool decode(Result<Piece>& out);
   bool decode_chunked(Result<Piece>& out);
   bool on_bytes(std::size_t n, Result<Piece>& out) noexcept;  // false: a limit is exceeded, and out says so
@@ -60,11 +66,10 @@ class H1Body final : public BodySource {
   std::uint64_t left_;
   std::uint64_t received_ = 0;
   std::size_t read_size_ = BlockPool::kMedium;
-  net::MinRate rate_;
+  net::MinRate* rate_;  // null = off; in the arena, like what only chunks need: most bodies have neither
   bool finished_;
   bool failed_ = false;
-  http::ChunkedDecoder chunked_;
-  http::HeaderTable trailers_{arena_};
+  Chunks* chunks_;  // null where the framing is another
 };
 
 }  // namespace gatehouse::upstream
