@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "app/http_request.h"
+#include "config/spec.h"
 
 namespace gatehouse::app {
 

@@ -20,7 +20,10 @@ class Directory : public ::testing::Test {
 
   std::shared_ptr<const gateway::Snapshot> compile(const std::string& text) {
     config::Environment environment;
-    environment.variable = [this](const std::string& n) { return std::optional(variables.at(n)); };
+    environment.variable = [this](const std::string& n) {
+      auto v = variables.find(n);
+      return v == variables.end() ? std::nullopt : std::optional(v->second);
+    };
     auto loaded = config::load_text(text, "g.yaml", environment);
     EXPECT_TRUE(loaded.spec) << (loaded.diagnostics.empty() ? "" : loaded.diagnostics[0].text());
     auto snapshot = gateway::Snapshot::compile(std::make_shared<const config::Spec>(std::move(*loaded.spec)),

@@ -25,6 +25,7 @@ std::string target_text(const config::RouteSpec& route) {
   if (route.redirect) return "redirect to " + route.redirect->to.source();
   if (route.reply) return "reply " + std::to_string(route.reply->status);
   std::vector<std::string> parts;
+  parts.reserve(route.to.size());
   for (const config::Target& t : route.to) {
     parts.push_back(route.to.size() > 1 ? shown(t) + ' ' + percent_text(t.percent) : shown(t));
   }

@@ -123,6 +123,7 @@ class SnapshotCompiler {
   template <class Make>
   std::vector<CompiledRewrite> for_each_pattern(const config::RouteSpec& r, Make make) {
     std::vector<CompiledRewrite> all;
+    all.reserve(r.paths.size());
     for (const auto& p : r.paths) all.push_back(make(&p));
     if (r.paths.empty()) all.push_back(make(nullptr));
     return all;

@@ -113,10 +113,10 @@ gatewayTest('secrets are never shown: commands, endpoints, log, diagnostics', as
   const write = (self, extra = {}) => {
     fs.writeFileSync(path.join(self.folder, 'key.txt'), `${filed}\n`);
     return {
-      ...self.complete({ services: { dark: { url: '$DARK', path: '/dark/*' }, api: { url: api.url, headers: { request: { set: { 'x-whole': '$WHOLE', 'x-part': 'Bearer ${PART}', 'x-filed': `file:${self.folder}/key.txt` } } } } } }),
+      ...self.complete({ services: { dark: { url: '$DARK' }, plain: { url: api.url, path: 'none' }, api: { url: api.url, headers: { request: { set: { 'x-whole': '$WHOLE', 'x-part': 'Bearer ${PART}', 'x-filed': `file:${self.folder}/key.txt` } } } } } }),
       routes: [
         { path: '/own', when: { 'header.x-key': '$WHOLE' }, reply: { body: 'in ${PART}' } },
-        { path: '${BELOW}/*', host: '$HOST', to: 'api', when: { host: 'not *.${HOST}', path: 'not ${BELOW}/x' } },
+        { path: '${BELOW}/*', host: '$HOST', to: 'plain', when: { host: 'not *.${HOST}', path: 'not ${BELOW}/x' } },
         { path: '/go/*', host: '*.${HOST}', redirect: '$GO' },
       ],
       admin: { port: self.adminPort, token: '$TOKEN' },

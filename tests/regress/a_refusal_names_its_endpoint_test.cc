@@ -16,7 +16,9 @@ TEST(Report, NamesTheEndpointThatRefused) {
   set->state = EndpointSet::State::ready;
   auto nobody = net::SocketAddress::of(IpAddress::v4(0x0a000007), 81);
   set->endpoints.push_back(std::make_shared<Endpoint>(nobody, "10.0.0.7:81"));
-  Service service{.name = "a", .shared = std::make_shared<SharedService>()};
+  Service service;
+  service.name = "a";
+  service.shared = std::make_shared<SharedService>();
   service.versions.push_back({"", std::make_shared<SharedVersion>(0)});
   service.versions[0].shared->slot.publish(set);
   service.policy.retry.tries = 1;

@@ -119,7 +119,7 @@ class GenerationFilter final : public gateway::FilterKind {
 }  // namespace
 
 std::string_view generation_of(const config::Spec& spec) noexcept {
-  std::string_view state = spec.state;
+  std::string_view state = spec.state.reveal();
   return state.substr(state.rfind('-') + 1);
 }
 
