@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kReadyAnyway = 2s;  // after the start, whatever names still have not answered
 constexpr Duration kDrainSlack = 2s;   // for workers to cancel what is left at the deadline
 constexpr Duration kAskWorkers = 1s;
+constexpr Duration kKeepAddressesEvery = 5s;
 constexpr std::string_view kAdminListener = "admin";
 
 net::Task<bool> next(net::Signal& signal) {
@@ -43,6 +44,11 @@ Control::Control(const Parts& parts, Source first)
       worker_drained_(parts.loop),
       self_(std::make_shared<Control*>(this)) {
   started_at_ = parts.loop.wall();
+  endpoints_.remember(std::move(parts_.known_addresses));
+  endpoints_.on_recall = [this](const std::string& name) {
+    parts_.log.warning(
+        fmt::format("{} has not resolved yet: the addresses that it had before the start are used", name));
+  };
   endpoints_.on_change = [this] { health_.refresh(); };
   endpoints_.on_name = [this](const std::string& name, std::string_view failure) {
     if (failure.empty()) {
@@ -129,6 +135,23 @@ net::Task<void> Control::start(std::vector<gateway::Worker*> workers) {
   started_ = parts_.loop.now();
   publish_admin();  // so that it answers while names are still being looked up
   co_await configuration_.commit_first();
+  if (parts_.keep_addresses) keeping_addresses_ = keep_addresses();
+}
+
+// Written when they have changed, so that a start without DNS can go on with them. A folder that cannot be
+// written to is said once.
+net::Task<void> Control::keep_addresses() {
+  std::string kept;
+  bool said = false;
+  for (;;) {
+    co_await net::sleep_for(parts_.loop, kKeepAddressesEvery);
+    std::string text = to_text(endpoints_.known());
+    if (text == kept || !endpoints_.all_answered()) continue;
+    auto written = co_await offload(parts_.offload, parts_.loop,
+                                    [keep = parts_.keep_addresses, text] { return keep(text); });
+    kept = std::move(text);
+    if (!written && !std::exchange(said, true)) parts_.log.warning(written.error());
+  }
 }
 
 void Control::publish_admin() {

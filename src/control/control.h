@@ -47,6 +47,9 @@ class Control {
     std::string random_token{};         // of the admin API, where the configuration has none
     AccessLog* access_log = nullptr;    // may be null
     std::vector<MetricCells*> cells{};  // by worker; empty: nothing is counted
+    KnownAddresses known_addresses{};   // of names, before this start
+    // Keeps them for the next one; a job of `offload`, which may block. Null: nothing is kept.
+    std::function<std::expected<void, std::string>(const std::string& text)> keep_addresses{};
   };
   Control(const Parts& parts, Source first);
   Control(const Control&) = delete;
@@ -82,6 +85,7 @@ class Control {
   struct NullSink final : gateway::RecordSink {
     void record(const gateway::RequestRecord&) noexcept override {}
   };
+  net::Task<void> keep_addresses();
   bool bind_admin(config::Diagnostics& diagnostics);
   void publish_admin();
   config::Diagnostics before_commit(const config::Spec& spec);
@@ -104,6 +108,7 @@ class Control {
   bool draining_ = false;
   unsigned drained_ = 0;
   net::Signal worker_drained_;
+  net::Task<void> keeping_addresses_;
   std::shared_ptr<Control*> self_;  // cleared when destroyed
 };
 

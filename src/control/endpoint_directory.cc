@@ -78,6 +78,15 @@ net::Task<void> EndpointDirectory::keep_resolved(Name& n) {
   }
 }
 
+// Whatever the reason: no answer yet, or a failure.
+void EndpointDirectory::recall(Name& n) {
+  auto known = remembered_.find(n.text);
+  if (known == remembered_.end() || !n.addresses.empty()) return;
+  n.addresses = std::move(known->second);
+  remembered_.erase(known);
+  if (on_recall) on_recall(n.shown);
+}
+
 void EndpointDirectory::take(Name& n, Result<net::Resolution> answer) {
   bool changed = !n.answered;
   std::string_view failure;
@@ -86,7 +95,9 @@ void EndpointDirectory::take(Name& n, Result<net::Resolution> answer) {
     n.retry = kFirstRetry;
     changed = changed || n.addresses != answer->addresses;
     n.addresses = std::move(answer->addresses);
+    remembered_.erase(n.text);
   } else {
+    recall(n);
     failure = answer.error().detail.empty() ? "the name does not resolve" : answer.error().detail;
     n.wait = n.retry;
     n.retry = std::min(n.retry * 2, kLastRetry);
@@ -124,7 +135,8 @@ void EndpointDirectory::apply(std::shared_ptr<const gateway::Snapshot> snapshot)
   for (auto& [text, n] : names_) n->shown.clear();  // as this snapshot writes them
   std::set<std::string> used;
   for_each_name(*current_, [&](const config::UrlSpec& url) {
-    name(url);
+    Name& n = name(url);
+    if (!n.answered) recall(n);  // nobody shall wait for a name server that does not answer
     used.insert(url.host);
   });
   std::erase_if(names_, [&](const auto& n) { return !used.contains(n.first); });
@@ -187,6 +199,21 @@ void EndpointDirectory::publish(const config::VersionSpec& spec, const upstream:
   if (set->state == before->state && set->reason == before->reason && set->endpoints == before->endpoints)
     return;
   version.shared->slot.publish(std::move(set));
+}
+
+KnownAddresses EndpointDirectory::known() const {
+  KnownAddresses known;
+  if (!current_) return known;
+  for (const auto& service : current_->spec().services) {
+    for (const auto& version : service.versions) {
+      for (const auto& url : version.urls) {
+        auto n = names_.find(url.host);
+        if (is_name(url) && !url.secret && n != names_.end() && !n->second->addresses.empty())
+          known[url.host] = n->second->addresses;
+      }
+    }
+  }
+  return known;
 }
 
 bool EndpointDirectory::all_answered() const noexcept {

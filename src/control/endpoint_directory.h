@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/spec.h"
+#include "control/known_addresses.h"
 #include "gateway/snapshot.h"
 #include "net/nursery.h"
 #include "net/resolver.h"
@@ -40,6 +41,11 @@ class EndpointDirectory {
   // does not use. Endpoints whose address stays are the same objects, with their health.
   void apply(std::shared_ptr<const gateway::Snapshot> snapshot);
 
+  // What names had before the gateway was started again: used until they resolve, if they do not at once.
+  void remember(KnownAddresses known) { remembered_ = std::move(known); }
+  // Of the names in force. Those that came from a substitution are left out: they may be secret.
+  KnownAddresses known() const;
+
   bool all_answered() const noexcept;  // every name in force has answered or failed once
   std::vector<NameStatus> names() const;
   const std::shared_ptr<const gateway::Snapshot>& snapshot() const noexcept {
@@ -50,11 +56,14 @@ class EndpointDirectory {
   std::function<void()> on_change;
   // A name's answer changed: it began or ceased to resolve. For the log: `name` is as it may be shown.
   std::function<void(const std::string& name, std::string_view failure)> on_name;
+  // A name has not resolved yet, and its addresses from before the start are used. For the log.
+  std::function<void(const std::string& name)> on_recall;
 
  private:
   struct Name;
   Name& name(const config::UrlSpec& url);
   net::Task<void> keep_resolved(Name& n);
+  void recall(Name& n);
   void take(Name& n, Result<net::Resolution> answer);
   void publish_users_of(const std::string& name);
   // `known`: endpoints that may be used again, beside those of the version itself.
@@ -67,6 +76,7 @@ class EndpointDirectory {
   net::Resolver& resolver_;
   net::Signal answered_;
   std::map<std::string, std::unique_ptr<Name>> names_;
+  KnownAddresses remembered_;  // not needed so far
   std::shared_ptr<const gateway::Snapshot> current_;
 };
 

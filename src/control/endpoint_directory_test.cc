@@ -158,6 +158,62 @@ TEST_F(Directory, AUrlFromASubstitutionIsShownAsItsSource) {
   EXPECT_EQ(net::to_string(set("a")->endpoints[0]->address()), "10.9.8.7:80");
 }
 
+// ---- addresses from before the start
+
+TEST_F(Directory, ANameThatDoesNotResolveAtTheStartHasTheAddressesFromBefore) {
+  std::vector<std::string> recalled;
+  directory.on_recall = [&](const std::string& name) { recalled.push_back(name); };
+  directory.remember({{"b.example", {ip("10.0.0.2")}}, {"gone.example", {ip("10.0.0.9")}}});
+  resolver.fail_with("b.example", "the name server failed");
+  publish("services: {b: http://b.example, c: http://c.example}");
+  EXPECT_EQ(names("b"), (Names{"10.0.0.2:80"}));
+  EXPECT_EQ(set("b")->state, State::ready);
+  EXPECT_EQ(set("c")->state, State::failed) << "it was never known";
+  EXPECT_EQ(recalled, Names{"b.example"});
+  EXPECT_EQ(directory.known(), (KnownAddresses{{"b.example", {ip("10.0.0.2")}}}));
+  resolver.set("b.example", {ip("10.0.0.3")});
+  world.run_for(5s);
+  EXPECT_EQ(names("b"), (Names{"10.0.0.3:80"})) << "refreshed when DNS is back";
+}
+
+TEST_F(Directory, ANameThatDoesNotAnswerAtTheStartDoesNotKeepRequestsWaiting) {
+  directory.remember({{"b.example", {ip("10.0.0.2")}}});
+  resolver.set("b.example", {ip("10.0.0.3")});
+  resolver.set_delay(10s);
+  publish("services: {b: http://b.example}");
+  EXPECT_EQ(names("b"), (Names{"10.0.0.2:80"}));
+  EXPECT_FALSE(directory.all_answered());
+  world.run_for(12s);
+  EXPECT_EQ(names("b"), (Names{"10.0.0.3:80"}));
+}
+
+TEST_F(Directory, ANameThatResolvesHasNoUseForThem) {
+  directory.on_recall = [](const std::string& name) { ADD_FAILURE() << name; };
+  directory.remember({{"b.example", {ip("10.0.0.2")}}});
+  resolver.set("b.example", {ip("10.0.0.3")}, 1s);
+  publish("services: {b: http://b.example}");
+  resolver.fail_with("b.example", "the name server failed");
+  world.run_for(5s);
+  EXPECT_EQ(names("b"), (Names{"10.0.0.3:80"})) << "those are newer";
+}
+
+TEST(KnownAddresses, AreReadAsTheyWereWritten) {
+  KnownAddresses known = {{"a.example", {ip("10.0.0.1"), ip("2001:db8::1")}}, {"b_1", {ip("192.0.2.7")}}};
+  EXPECT_EQ(to_text(known), "a.example 10.0.0.1 2001:db8::1\nb_1 192.0.2.7\n");
+  EXPECT_EQ(parse_addresses(to_text(known)), known);
+  EXPECT_EQ(parse_addresses(""), KnownAddresses{});
+  known["b_1"].assign(100, ip("192.0.2.7"));
+  EXPECT_EQ(parse_addresses(to_text(known))->at("b_1").size(), kMostAddresses);
+}
+
+TEST(KnownAddresses, AnythingElseIsRefused) {
+  for (const char* text : {"a", "a\n", "a 10.0.0.1\n\n", "a 10.0.0.1\na 10.0.0.2\n", "a 10.0.0.1x\n",
+                           " 10.0.0.1\n", "a  10.0.0.1\n", "a/b 10.0.0.1\n", "a\t10.0.0.1\n"})
+    EXPECT_FALSE(parse_addresses(text)) << text;
+  EXPECT_EQ(parse_addresses("a 10.0.0.1\nb 300.0.0.1\n").error(), "line 2 is no name with its addresses");
+  EXPECT_FALSE(parse_addresses(std::string(std::size_t{5} << 20, 'a')));
+}
+
 // ---- health checks over it
 
 net::Task<void> answer_all(net::Acceptor& acceptor, net::Loop& loop, const int& status, int& asked) {

@@ -75,9 +75,25 @@ std::expected<std::string, std::string> token_of(const StateFolder& state) {
   return token;
 }
 
+// Where services were before. A file that is not understood is said and ignored: names answer, as a rule.
+KnownAddresses addresses_of(const StateFolder& state) {
+  auto text = state.read(kAddressesFile);
+  if (text && !*text) return {};
+  auto known = text ? parse_addresses(**text) : std::unexpected(text.error());
+  if (known) return std::move(*known);
+  say(fmt::format("warning: the addresses kept in {} are ignored: {}", state.path(), known.error()));
+  return {};
+}
+
+std::function<std::expected<void, std::string>(const std::string&)> keeper_of(const StateFolder& state) {
+  if (!state.writable()) return nullptr;
+  return [&state](const std::string& text) { return state.write(kAddressesFile, text); };
+}
+
 class Process {
  public:
-  Process(const ProcessOptions& options, Source first, std::string random_token)
+  // `state` outlives it.
+  Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state)
       : options_(options),
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
@@ -106,7 +122,9 @@ class Process {
                                     .workers = workers_,
                                     .random_token = std::move(random_token),
                                     .access_log = &access_log_,
-                                    .cells = cells_},
+                                    .cells = cells_,
+                                    .known_addresses = addresses_of(state),
+                                    .keep_addresses = keeper_of(state)},
                      std::move(first));
   }
 
@@ -225,7 +243,7 @@ int run_process(const ProcessOptions& options) {
     startup.error(token.error());
     return 1;
   }
-  Process process(options, std::move(first), std::move(*token));
+  Process process(options, std::move(first), std::move(*token), *state);
   return process.run();
 }
 
