@@ -241,5 +241,20 @@ TEST(AdminApi, AClientThatHangsUpDoesNotStopTheReload) {
   EXPECT_EQ(g.get("/two"), 200);
 }
 
+TEST(KeptAddresses, AreWrittenWhenTheyChangeAndNotOftener) {
+  Gateway g("services: {a: http://a.example:80}\n");
+  g.resolver.set("a.example", {IpAddress::v4(0x0a000001)}, 1s);
+  ASSERT_TRUE(g.start());
+  g.world.run_for(30s);
+  EXPECT_EQ(g.kept, std::vector<std::string>{"a.example 10.0.0.1\n"});
+  g.resolver.set("a.example", {IpAddress::v4(0x0a000002)}, 1s);
+  g.world.run_for(30s);
+  ASSERT_EQ(g.kept.size(), 2U);
+  g.resolver.fail_with("a.example", "the name server failed");
+  g.world.run_for(60s);
+  EXPECT_EQ(g.kept.back(), "a.example 10.0.0.2\n") << "a name that does not resolve keeps what it had";
+  EXPECT_EQ(g.kept.size(), 2U);
+}
+
 }  // namespace
 }  // namespace gatehouse::control

@@ -99,7 +99,12 @@ class Gateway {
                                    .environment = environment,
                                    .path = "g.yaml",
                                    .workers = 2,
-                                   .random_token = "random-token"},
+                                   .random_token = "random-token",
+                                   .keep_addresses =
+                                       [this](const std::string& known) {
+                                         kept.push_back(known);
+                                         return std::expected<void, std::string>{};
+                                       }},
                     read_source("g.yaml", environment));
   }
   ~Gateway() {
@@ -143,6 +148,7 @@ class Gateway {
   net::FakeResolver resolver;
   MemoryBinder binder;
   std::map<std::string, std::string> files;
+  std::vector<std::string> kept;  // addresses of names, each time that they were written
   config::Environment environment;
   NullSink sink;
   std::optional<DiagnosticLog> log;
