@@ -76,12 +76,12 @@ std::expected<std::string, std::string> token_of(const StateFolder& state) {
 }
 
 // Where services were before. A file that is not understood is said and ignored: names answer, as a rule.
-KnownAddresses addresses_of(const StateFolder& state) {
+KnownAddresses addresses_of(const StateFolder& state, DiagnosticLog& log) {
   auto text = state.read(kAddressesFile);
   if (text && !*text) return {};
   auto known = text ? parse_addresses(**text) : std::unexpected(text.error());
   if (known) return std::move(*known);
-  say(fmt::format("warning: the addresses kept in {} are ignored: {}", state.path(), known.error()));
+  log.warning(fmt::format("the addresses kept in {} are ignored: {}", state.shown(), known.error()));
   return {};
 }
 
@@ -123,7 +123,7 @@ class Process {
                                     .random_token = std::move(random_token),
                                     .access_log = &access_log_,
                                     .cells = cells_,
-                                    .known_addresses = addresses_of(state),
+                                    .known_addresses = addresses_of(state, log_),
                                     .keep_addresses = keeper_of(state)},
                      std::move(first));
   }

@@ -25,6 +25,7 @@ class StateFolder {
 
   const std::string& warning() const noexcept { return warning_; }  // empty: it is writable
   bool writable() const noexcept { return warning_.empty(); }
+  const std::string& shown() const noexcept { return shown_; }  // its path, as it may be printed
 
   // nullopt: there is none. A file of another user, or writable by others, is refused and never read.
   std::expected<std::optional<std::string>, std::string> read(std::string_view name) const;
