@@ -26,23 +26,26 @@ class MinRate {
 
   // The peer is waited for from now on.
   void begin(Time now) noexcept { since_ = now; }
-  // It was until now.
+  // It was until now; what moved meanwhile has been added. Judges what has ended, so that a few bytes which
+  // come as a slot ends do not put the verdict off.
   void end(Time now) noexcept {
     for (waited_ += now - since_; waited_ >= kSlot; waited_ -= kSlot) {
+      if (ended_ < kSlots) ++ended_;
+      if (ended_ == kSlots && sum() < needed_) too_slow_ = true;
       slot_ = next(slot_);
       bytes_[slot_] = 0;
-      if (ended_ < kSlots) ++ended_;
     }
   }
+  bool too_slow() const noexcept { return too_slow_; }
   // When it will have been too slow if nothing more moves; after `begin`. kNever if off.
   Time fails_at() const noexcept {
     if (!on()) return kNever;
-    std::uint64_t sum = 0;
-    for (std::uint64_t b : bytes_) sum += b;
+    if (too_slow_) return since_;
+    std::uint64_t left = sum();
     Duration from_now = kSlot - waited_;
     std::uint32_t oldest = next(slot_);
-    for (std::uint32_t ended = ended_ + 1; ended < kSlots || sum >= needed_; ++ended) {
-      sum -= bytes_[oldest];
+    for (std::uint32_t ended = ended_ + 1; ended < kSlots || left >= needed_; ++ended) {
+      left -= bytes_[oldest];
       oldest = next(oldest);
       from_now += kSlot;
     }
@@ -53,6 +56,11 @@ class MinRate {
   static constexpr std::uint32_t next(std::uint32_t slot) noexcept {
     return slot + 1 == kSlots ? 0 : slot + 1;
   }
+  std::uint64_t sum() const noexcept {
+    std::uint64_t n = 0;
+    for (std::uint64_t b : bytes_) n += b;
+    return n;
+  }
 
   std::uint64_t needed_;  // in a window
   Time since_{};
@@ -60,6 +68,7 @@ class MinRate {
   std::array<std::uint64_t, kSlots> bytes_{};  // of the slots of the last window, a ring
   std::uint32_t slot_ = 0;                     // the one under way
   std::uint32_t ended_ = 0;                    // slots that have ended, up to kSlots
+  bool too_slow_ = false;
 };
 
 }  // namespace gatehouse::net

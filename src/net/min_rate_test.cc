@@ -53,6 +53,20 @@ TEST(MinRate, TimeInWhichNobodyWaitedForItIsNotCharged) {
   EXPECT_LE(rate.fails_at(), now + 30s) << "as soon as it is waited for";
 }
 
+TEST(MinRate, BytesThatComeAsASlotEndsDoNotPutTheVerdictOff) {
+  MinRate rate(200);
+  Time now = kStart;
+  int slots = 0;
+  for (; !rate.too_slow() && slots < 100; ++slots, now += MinRate::kSlot) {
+    rate.begin(now);
+    rate.add(10);
+    rate.end(now + MinRate::kSlot);
+  }
+  EXPECT_EQ(slots, 6);
+  rate.begin(now);
+  EXPECT_EQ(rate.fails_at(), now);
+}
+
 TEST(MinRate, OffIsNever) {
   MinRate off(0);
   EXPECT_FALSE(off.on());

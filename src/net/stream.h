@@ -94,8 +94,8 @@ struct SendOp {
     if (!progress_timer) return;
     Time slow = kNever;
     if (rate) {
-      rate->end(loop.now());
       count();
+      rate->end(loop.now());
       rate->begin(loop.now());
       slow = rate->fails_at();
     }
@@ -227,8 +227,8 @@ class Stream::SendAwaitable {
   }
   Result<void> await_resume() noexcept {
     if (op_.rate) {
-      if (op_.waiter) op_.rate->end(stream_.loop().now());
       op_.count();
+      if (op_.waiter) op_.rate->end(stream_.loop().now());
     }
     op_.waiter = nullptr;
     return op_.result;

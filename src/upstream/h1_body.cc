@@ -30,7 +30,6 @@ std::unexpected<Error> H1Body::break_off(Errc client, Errc service, std::string_
 
 bool H1Body::on_bytes(std::size_t n, Result<Piece>& out) noexcept {
   received_ += n;
-  if (rate_) rate_->add(n);
   if (policy_.max_bytes == 0 || received_ <= policy_.max_bytes) return true;
   out = break_off(Errc::body_too_large, Errc::upstream_malformed, "the body is larger than max_body");
   return false;
@@ -104,10 +103,14 @@ net::Task<Result<Piece>> H1Body::pull_later() {
     Time slow = rate_ ? rate_->fails_at() : kNever;
     Time idle = after(stream_.loop().now(), policy_.idle);
     auto bytes = co_await stream_.recv(read_size_, std::min(slow, idle));
-    if (rate_) rate_->end(stream_.loop().now());
-    if (!bytes && bytes.error().code == Errc::io_timeout && slow < idle)
+    if (rate_) {
+      if (bytes) rate_->add(bytes->size());
+      rate_->end(stream_.loop().now());
+    }
+    bool timed_out = !bytes && bytes.error().code == Errc::io_timeout;
+    if ((rate_ && rate_->too_slow()) || (timed_out && slow < idle))
       co_return break_off(Errc::client_too_slow, Errc::upstream_idle, "the body comes too slowly");
-    if (!bytes && bytes.error().code == Errc::io_timeout)
+    if (timed_out)
       co_return break_off(Errc::client_timeout, Errc::upstream_idle, "no byte of the body came in time");
     if (!bytes)
       co_return break_off(Errc::client_closed, Errc::upstream_reset, "the connection was reset in the body");

@@ -33,7 +33,9 @@ class H1Body final : public BodySource {
         rate_(policy.min_rate ? arena.make<net::MinRate>(policy.min_rate) : nullptr),
         finished_(framing.kind == http::Framing::Kind::none ||
                   (framing.kind == http::Framing::Kind::length && framing.length == 0)),
-        chunks_(framing.kind == http::Framing::Kind::chunked ? arena.make<Chunks>(arena) : nullptr) {}
+        chunks_(framing.kind == http::Framing::Kind::chunked ? arena.make<Chunks>(arena) : nullptr) {
+    if (rate_) rate_->add(input.size());
+  }
 
   bool try_pull(Result<Piece>& out) override;
   net::Task<Result<Piece>> pull_later() override;
