@@ -182,20 +182,22 @@ net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVe
   }
   Endpoint& endpoint = *lease.endpoint().shared;
   bump(counters_.connects);
+  unsigned refusals = endpoint.refusals();
   auto stream = co_await network_.connect(endpoint.address(), deadline);
   // Out of descriptors: a request that was accepted has the first claim on what becomes free.
   while (!stream && stream.error().code == Errc::io_no_descriptors && loop_.now() < deadline) {
     if (make_room_) make_room_();
     co_await net::sleep_until(loop_, std::min(deadline, after(loop_.now(), kShortagePause)));
+    refusals = endpoint.refusals();
     stream = co_await network_.connect(endpoint.address(), deadline);
   }
   if (!stream) {
     bump(counters_.connect_failures);
     Error e = connect_error(stream.error());
-    if (e.origin == Origin::upstream) endpoint.refused(loop_.now());
+    if (e.origin == Origin::upstream) endpoint.refused(loop_.now(), refusals);
     co_return std::unexpected(e);
   }
-  endpoint.accepted();
+  endpoint.answered();
   auto c = std::make_unique<UpstreamConnection>();
   c->stream = std::move(*stream);
   lease.set_connection(std::move(c));

@@ -142,29 +142,71 @@ TEST(Endpoint, IsLeftOutForASecondDoublingToThirty) {
   Endpoint e(net::SocketAddress::of(ip(1), 80), "1");
   Time now{Duration(1h)};
   for (int seconds : {1, 2, 4, 8, 16, 30, 30}) {
-    e.refused(now);
+    e.refused(now, e.refusals());
     EXPECT_FALSE(e.usable(now + Duration(1s) * seconds - 1ms)) << seconds;
     now += Duration(1s) * seconds;
     EXPECT_TRUE(e.usable(now)) << seconds;
     EXPECT_FALSE(e.usable(now)) << "its trial is one request's alone";
   }
-  e.accepted();
+  e.answered();
   EXPECT_TRUE(e.usable(now));
   EXPECT_TRUE(e.usable(now));
-  e.refused(now);
+  e.refused(now, e.refusals());
   EXPECT_TRUE(e.usable(now + 1s)) << "it begins again with one";
+}
+
+TEST(Endpoint, ManyRefusalsTogetherAreOne) {
+  Endpoint e(net::SocketAddress::of(ip(1), 80), "1");
+  Time now{Duration(1h)};
+  for (unsigned expected : {1U, 2U}) {
+    unsigned seen = e.refusals();
+    for (int i = 0; i < 50; ++i) e.refused(now, seen);
+    EXPECT_EQ(e.refusals(), expected);
+    EXPECT_TRUE(e.left_out(now + 1s * expected - 1ms));
+    EXPECT_FALSE(e.left_out(now + 1s * expected));
+    now += 1s * expected;
+  }
 }
 
 TEST(Endpoint, AChecksVerdictAndRefusalsAreKeptApart) {
   Endpoint e(net::SocketAddress::of(ip(1), 80), "1");
   Time now{Duration(1h)};
-  e.refused(now);
+  e.refused(now, e.refusals());
   e.set_checked(false);
-  e.accepted();
+  e.answered();
   EXPECT_TRUE(e.checked_down()) << "an accepted connection does not overrule a check";
   EXPECT_FALSE(e.usable(now));
   e.set_checked(true);
   EXPECT_TRUE(e.usable(now));
+}
+
+// Fifty requests find their service gone at once: that is one refusal, not six in a row.
+TEST_F(ThreeEndpoints, ACrashLeavesOutForOneSecond) {
+  service.policy.retry.tries = 1;
+  std::vector<std::unique_ptr<Asked>> all;
+  for (int i = 0; i < 50; ++i) all.push_back(begin());
+  for (auto& a : all) finish(*a);
+  for (auto& e : endpoints) {
+    EXPECT_TRUE(e->left_out(host.loop.now()));
+    EXPECT_FALSE(e->left_out(host.loop.now() + 1s));
+  }
+}
+
+// What brings it back may be an answer on a pooled connection: no new one may be needed for a long time.
+TEST_F(ThreeEndpoints, AnAnswerOnAPooledConnectionEndsTheTrial) {
+  ScriptedService one(world, ip(1), {Step{}});
+  ScriptedService two(world, ip(2), {Step{}});
+  ScriptedService three(world, ip(3), {Step{}});
+  service.balance = config::Balance::round;
+  for (int i = 0; i < 3; ++i) ask();
+  ASSERT_EQ(idle(1), 1U);
+  endpoints[0]->refused(host.loop.now(), 0);
+  for (int i = 0; i < 6; ++i) ask();
+  EXPECT_EQ(one.requests.size(), 1U) << "left out";
+  world.run_for(1100ms);
+  for (int i = 0; i < 9; ++i) EXPECT_TRUE(ask()->report.reused);
+  EXPECT_EQ(one.requests.size(), 4U) << "every third";
+  EXPECT_EQ(one.accepted, 1);
 }
 
 TEST_F(ThreeEndpoints, WhatIsLeftOutGetsNothingUnlessAllAre) {

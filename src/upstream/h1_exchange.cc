@@ -165,6 +165,7 @@ void H1Exchange::forget_interim() noexcept {
 
 Result<http::ResponseHead*> H1Exchange::finish_head() {
   call_.report.head_at = client_.loop().now();
+  lease_.endpoint().shared->answered();
   head_block_ = input_.block();
   input_.remove_prefix(reader_.consumed());
   response_reusable_ = reader_.keep_alive() && reader_.framing().kind != Kind::until_close;

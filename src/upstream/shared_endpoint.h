@@ -33,18 +33,27 @@ class Endpoint {
     std::uint64_t next = pack(refusals(w), milliseconds(now) + 1000);  // the trial's own time
     return word_.compare_exchange_strong(w, next, std::memory_order_relaxed);
   }
-  // A connection was accepted: back in use at once.
-  void accepted() noexcept {
+  // A connection was accepted, or an old one has brought an answer: back in use at once.
+  void answered() noexcept {
     std::uint64_t w = word_.load(std::memory_order_relaxed);
+    if (w == 0) [[likely]]
+      return;
     if (refusals(w) != 0) word_.compare_exchange_strong(w, w & kDown, std::memory_order_relaxed);
   }
-  // A connection was refused or timed out: left out for 1 s, doubling to 30 s.
-  void refused(Time now) noexcept {
-    std::uint64_t w = word_.load(std::memory_order_relaxed);
-    std::uint64_t n = refusals(w) < 6 ? refusals(w) + 1 : 6;
+  // Refusals in a row, as `refused` wants to be told them: read before the connection is begun.
+  unsigned refusals() const noexcept {
+    return static_cast<unsigned>(refusals(word_.load(std::memory_order_relaxed)));
+  }
+  // A connection that began after `seen` refusals was refused or timed out: left out for 1 s, doubling to
+  // 30 s. Of many that were under way together only the first says something new.
+  void refused(Time now, unsigned seen) noexcept {
+    std::uint64_t n = seen < 6 ? seen + 1 : 6;
     std::uint64_t wait = n < 6 ? 1000ULL << (n - 1) : 30'000;
-    word_.compare_exchange_strong(w, (w & kDown) | pack(n, milliseconds(now) + wait),
-                                  std::memory_order_relaxed);
+    std::uint64_t w = word_.load(std::memory_order_relaxed);
+    while (refusals(w) == seen &&
+           !word_.compare_exchange_weak(w, (w & kDown) | pack(n, milliseconds(now) + wait),
+                                        std::memory_order_relaxed)) {
+    }
   }
   // What active checks say; published by control.
   void set_checked(bool up) noexcept {
