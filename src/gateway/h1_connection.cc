@@ -11,6 +11,8 @@ namespace {
 
 constexpr Duration kLingerTime = 2s;
 constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr unsigned kExchangesInTurn =
+    16;  // pipelined ones need not wait for anything: others are to be served too
 
 Error head_error(const Error& e) noexcept {
   if (e.code == Errc::io_timeout)
@@ -76,6 +78,7 @@ void H1Connection::cancel() noexcept {
 }
 
 net::Task<void> H1Connection::run() {
+  net::TurnShare share(kExchangesInTurn);
   while (!last_) {
     if (input_.empty()) {
       const CompiledListener* l = worker_.current().listener(listener_);
@@ -89,6 +92,7 @@ net::Task<void> H1Connection::run() {
     }
     Then then = co_await exchange();
     served_ = true;
+    if (share.spent(worker_.loop().now())) co_await net::yield(worker_.loop());
     if (then == Then::linger || (then == Then::next && last_)) co_await linger();
     if (then != Then::next) break;
   }

@@ -8,6 +8,7 @@
 namespace gatehouse::gateway {
 namespace {
 
+constexpr unsigned kAcceptsInTurn = 64;
 constexpr Duration kDescriptorPause = 100ms;  // accept never spins on EMFILE
 
 void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no locked instruction
@@ -25,6 +26,7 @@ Listener::Listener(Worker& worker, std::string name, std::unique_ptr<net::Accept
     : worker_(worker), name_(std::move(name)), acceptor_(std::move(acceptor)), accepting_(accept_all()) {}
 
 net::Task<void> Listener::accept_all() {
+  net::TurnShare share(kAcceptsInTurn);
   for (;;) {
     co_await acceptor_->wait();
     for (;;) {
@@ -38,6 +40,7 @@ net::Task<void> Listener::accept_all() {
       }
       if (!*stream) break;
       take(std::move(*stream));
+      if (share.spent(worker_.loop().now())) co_await net::yield(worker_.loop());
     }
   }
 }

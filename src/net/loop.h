@@ -125,6 +125,47 @@ class SleepAwaitable {
   return {loop, after(loop.now(), d)};
 }
 
+// `co_await yield(loop)`: goes on behind what else there is to do. For whoever could go on for ever because
+// its peers are always ready. What yields while events are served goes on in the same turn, behind the other
+// events and the timers; what yields again has to wait for the next one.
+class Yield : public Ready {
+ public:
+  explicit Yield(Loop& loop) noexcept : loop_(loop) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) noexcept {
+    handle = h;
+    loop_.make_ready(*this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  Loop& loop_;
+};
+[[nodiscard]] inline Yield yield(Loop& loop) noexcept { return Yield(loop); }
+
+// How much one coroutine may do in one turn, in units of its own choice.
+class TurnShare {
+ public:
+  explicit TurnShare(std::uint64_t limit) noexcept : limit_(limit) {}
+  // Adds what was done; true if it is time to yield.
+  bool spent(Time turn, std::uint64_t units = 1) noexcept {
+    if (turn != turn_) {
+      turn_ = turn;
+      done_ = 0;
+    }
+    done_ += units;
+    if (done_ < limit_) [[likely]]
+      return false;
+    done_ = 0;
+    return true;
+  }
+
+ private:
+  std::uint64_t limit_;
+  std::uint64_t done_ = 0;
+  Time turn_{};
+};
+
 // A latch that wakes all who wait, once per `notify`, through the ready list: nobody is resumed on the
 // notifier's stack. One thread.
 class Signal {

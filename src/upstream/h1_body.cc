@@ -90,6 +90,7 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
     } else {
       out = break_off(parsed.error().code, Errc::upstream_malformed, parsed.error().detail);
     }
+    if (input_.empty()) input_ = Slice{};  // an idle connection holds no block
     return true;
   }
   input_ = Slice{};

@@ -13,6 +13,7 @@ namespace {
 using Kind = http::Framing::Kind;
 
 constexpr std::size_t kFlushAt = 128 * 1024;  // bytes gathered before they are sent; bounds memory per stream
+constexpr std::uint64_t kBytesInTurn = 1024 * 1024;  // between two peers that are always ready
 constexpr std::size_t kCopyBelow =
     1024;  // a small piece costs less to copy than to send as a part of its own
 
@@ -76,6 +77,7 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
                                        http::Framing framing, SendPatience patience, SendProgress& progress) {
   Gather out(stream.loop().blocks(), std::move(head));
   net::MinRate rate(patience.min_rate);
+  net::TurnShare share(kBytesInTurn);
   bool ended = false;
   while (!ended || out.bytes()) {
     Result<Piece> piece{Piece{}};
@@ -83,8 +85,10 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
       if (out.bytes()) {
         progress.began = true;
         ++progress.sends;
+        std::size_t bytes = out.bytes();
         auto sent = co_await stream.send(out.take(), patience.idle, rate.on() ? &rate : nullptr);
         if (!sent) co_return std::unexpected(sent.error());
+        if (share.spent(stream.loop().now(), bytes)) co_await net::yield(stream.loop());
         continue;
       }
       piece = co_await body.pull_later();
