@@ -21,7 +21,6 @@ struct CallReport {
   Time began{};               // times are Time{} until it happens
   Time head_at{};
   Time request_sent{};
-  std::uint64_t request_bytes = 0;   // body bytes handed to the service
   std::uint64_t response_bytes = 0;  // body bytes received
   bool reused = false;
 };

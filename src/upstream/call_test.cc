@@ -34,7 +34,6 @@ TEST_F(CallTest, AnAnswerComesWithItsReport) {
   EXPECT_EQ(a->body, "ok");
   EXPECT_EQ(a->report.tries, 1U);
   EXPECT_EQ(a->report.endpoint, "1");
-  EXPECT_EQ(a->report.request_bytes, 5U);
   EXPECT_EQ(a->report.response_bytes, 2U);
   EXPECT_FALSE(a->report.reused);
   EXPECT_TRUE(ask()->report.reused);

@@ -78,7 +78,6 @@ net::Task<Result<http::ResponseHead*>> H1Exchange::run_without_body(Time deadlin
 net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
   auto sent = co_await send_with_body(stream_, std::move(head), *call_.body, framing,
                                       {.idle = call_.policy.body_idle}, progress_);
-  call_.report.request_bytes = progress_.body_bytes;
   if (sent) {
     begin_head();
     co_return;
