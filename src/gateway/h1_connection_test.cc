@@ -17,7 +17,7 @@ using upstream::testing::ScriptedService;
 using upstream::testing::Step;
 
 constexpr std::string_view kHello = "routes: [{path: /, reply: {body: hello}}]";
-constexpr std::string_view kService = R"(
+constexpr std::string_view kProxy = R"(
 services: {s: {url: "http://10.0.0.1"}}
 routes: [{path: /, to: s}]
 )";
@@ -63,7 +63,7 @@ TEST_F(H1ConnectionTest, ManyThatConnectAtOnceLeaveTheTurnToOthers) {
 
 TEST_F(H1ConnectionTest, IdleAfterAChunkedBodyItHoldsNoBlock) {
   ScriptedService service(world, ip(1), {Step{}});
-  serve(kService);
+  serve(kProxy);
   RawClient client(peer, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n");
   until([&] { return client.connected(); });
   world.run_for(10ms);
@@ -72,6 +72,81 @@ TEST_F(H1ConnectionTest, IdleAfterAChunkedBodyItHoldsNoBlock) {
   EXPECT_EQ(sink.records, 1U);
   EXPECT_FALSE(client.ended);
   EXPECT_EQ(host.loop.blocks().in_use(), 0U);
+}
+
+// ---- answers that end with their connection --------------------------------------------------------------
+
+// Answers before it has read the request's body, and goes on listening.
+class EarlyService {
+ public:
+  EarlyService(net::MemoryWorld& world, std::string answer, bool close)
+      : host_(world, ip(1)),
+        answer_(std::move(answer)),
+        close_(close),
+        acceptor_(*host_.network.accept_on(*world.bind(testing::kService))),
+        running_(run()) {}
+
+ private:
+  net::Task<void> run() {
+    while (!stream_) {
+      co_await acceptor_->wait();
+      stream_ = std::move(*acceptor_->try_accept());
+    }
+    (void)co_await stream_->recv(4096, kNever);
+    (void)co_await stream_->send(Slice::unowned(answer_), 1h);
+    if (close_) stream_.reset();
+  }
+  net::MemoryHost host_;
+  std::string answer_;
+  bool close_;
+  std::unique_ptr<net::Acceptor> acceptor_;
+  net::StreamPtr stream_;
+  net::Task<void> running_;
+};
+
+constexpr std::string_view kOpenEnded = "HTTP/1.1 200 OK\r\n\r\nhalf";
+
+TEST_F(H1ConnectionTest, AnOpenEndedAnswerThatWasCutForTheBodysSakeIsNotWhole) {
+  EarlyService service(world, std::string(kOpenEnded), false);
+  serve(kProxy);
+  RawClient client(peer, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  ASSERT_TRUE(until([&] { return client.received.find("half") != std::string::npos; }));
+  client.say("no chunk\r\n");
+  ASSERT_TRUE(until([&] { return sink.records == 1; }));
+  until([&] { return client.ended; });
+  EXPECT_EQ(client.received.find("\r\n0\r\n"), std::string::npos) << client.received;
+  EXPECT_EQ(sink.failed, 1U);
+  EXPECT_EQ(sink.reason, Errc::malformed_request);
+}
+
+TEST_F(H1ConnectionTest, WithoutChunksACutIsAReset) {
+  EarlyService service(world, std::string(kOpenEnded), false);
+  serve(kProxy);
+  RawClient client(peer, "POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+  ASSERT_TRUE(until([&] { return client.received.find("half") != std::string::npos; }));
+  ASSERT_TRUE(until([&] { return client.ended; }, 10min)) << "the body's rest does not come";
+  EXPECT_TRUE(client.reset);
+  EXPECT_EQ(sink.failed, 1U);
+  EXPECT_EQ(sink.reason, Errc::client_too_slow);
+}
+
+TEST_F(H1ConnectionTest, WithoutChunksATruncatedAnswerIsAReset) {
+  EarlyService service(world, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", true);
+  serve(kProxy);
+  RawClient client(peer, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_TRUE(client.reset);
+  EXPECT_EQ(sink.reason, Errc::upstream_truncated);
+}
+
+TEST_F(H1ConnectionTest, WithoutChunksAWholeAnswerIsNoReset) {
+  EarlyService service(world, std::string(kOpenEnded), true);
+  serve(kProxy);
+  RawClient client(peer, "GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(until([&] { return client.ended; }));
+  EXPECT_FALSE(client.reset);
+  EXPECT_TRUE(client.received.ends_with("half"));
+  EXPECT_EQ(sink.failed, 0U);
 }
 
 }  // namespace

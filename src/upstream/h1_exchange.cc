@@ -87,7 +87,9 @@ net::Task<void> H1Exchange::pump(Slice head, http::Framing framing) {
   pump_error_ = of_stream ? send_error(sent.error()) : sent.error();
   // A body that broke off must not leave the service waiting for its rest. But a service that stopped reading
   // may have answered before: that answer is still read.
-  if (!of_stream) stream_.abort();
+  if (of_stream) co_return;
+  aborted_ = true;
+  stream_.abort();
 }
 
 net::Task<Result<http::ResponseHead*>> H1Exchange::run_with_body(Time deadline) {
@@ -210,8 +212,15 @@ bool H1Exchange::try_pull(Result<Piece>& out) {
   return true;
 }
 
+// Our own end of the connection is not the end of an answer: not even of one that ends with it.
+bool H1Exchange::cut_by_us(const Result<Piece>& piece) const noexcept {
+  if (!aborted_) return false;
+  return !piece || (piece->kind == Piece::Kind::end && reader_.framing().kind == Kind::until_close);
+}
+
 net::Task<Result<Piece>> H1Exchange::pull_later() {
   auto piece = co_await body_->pull_later();
+  if (cut_by_us(piece)) co_return std::unexpected(*pump_error_);
   count(piece);
   co_return piece;
 }

@@ -48,6 +48,7 @@ class H1Exchange final : public BodySource {
   Error send_error(const Error& e) const noexcept;
   Head finish_head();
   void count(const Result<Piece>& piece) noexcept;
+  bool cut_by_us(const Result<Piece>& piece) const noexcept;
 
   Client& client_;
   Lease lease_;
@@ -63,6 +64,7 @@ class H1Exchange final : public BodySource {
   int interims_ = 0;
   bool deadline_is_of_call_ = false;
   std::optional<Error> pump_error_;
+  bool aborted_ = false;  // by us, because the request's body broke off
   bool response_reusable_ = false;
   BodyPtr request_body_;
   net::Task<void> pump_;  // sends the request's body; the last member, since it uses the others
