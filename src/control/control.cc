@@ -187,8 +187,8 @@ std::string Control::metrics(MetricsFormat format) {
   std::vector<MetricsSource::Worker> workers;
   for (std::size_t i = 0; i < workers_.size() && i < parts_.cells.size(); ++i) {
     gateway::WorkerStats& stats = workers_[i]->stats();
-    workers.push_back({*parts_.cells[i], stats, workers_[i]->client().counters(),
-                       Duration(stats.longest_turn.exchange(0, std::memory_order_relaxed))});
+    workers.push_back(
+        {*parts_.cells[i], stats, workers_[i]->client().counters(), workers_[i]->loop().longest_turn()});
   }
   const ChangeCounts& counts = configuration_.counts();
   MetricsSource source;

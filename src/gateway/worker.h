@@ -59,7 +59,6 @@ struct WorkerStats {
   std::atomic<std::uint64_t> exchanges{0};         // in progress now
   std::atomic<std::uint64_t> snapshot_version{0};  // in use
   std::atomic<std::uint64_t> snapshots{0};         // held: the current one and those that requests still pin
-  std::atomic<std::int64_t> longest_turn{0};       // ns, since control last took it
 };
 
 // New listening sockets that come with a snapshot; by listener name.

@@ -11,7 +11,8 @@ Loop::Loop(const Clock& clock, Poller& poller, std::uint64_t seed)
       wall_base_(clock.wall()),
       wall_base_at_(now_),
       random_(seed),
-      timers_(now_) {}
+      timers_(now_),
+      turn_ended_(now_) {}
 
 Loop::~Loop() {
   mail_.clear();  // may own what is destroyed later
@@ -34,14 +35,16 @@ void Loop::run() {
 bool Loop::turn(Time until) {
   if (stop_.load(std::memory_order_acquire)) return false;
   bool wait = ready_.empty() && doomed_.empty() && !has_mail_.load(std::memory_order_acquire);
-  poller_.poll(wait ? std::min(until, timers_.next()) : now_, *this);
+  poller_.poll(wait ? std::min(until, timers_.next()) : turn_ended_, *this);
   timers_.advance(now_);
   List<Ready> batch;  // what becomes ready from here on waits for the next turn, so that nothing starves
   batch.take(ready_);
   while (Ready* r = batch.pop_front()) r->handle.resume();
   if (has_mail_.load(std::memory_order_acquire)) deliver_mail();
   reap();
-  longest_turn_ = std::max(longest_turn_, clock_.now() - now_);
+  turn_ended_ = clock_.now();
+  if (Duration::rep took = (turn_ended_ - now_).count(); took > longest_turn_.load(std::memory_order_relaxed))
+    longest_turn_.store(took, std::memory_order_relaxed);
   return !stop_.load(std::memory_order_acquire);
 }
 

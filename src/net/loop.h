@@ -52,6 +52,8 @@ class Loop {
   ~Loop();
 
   Time now() const noexcept { return now_; }  // of this turn
+  // When the last turn ended: for pollers, which have to wait from there.
+  Time turn_ended() const noexcept { return turn_ended_; }
   WallTime wall() const noexcept { return wall_base_ + (now_ - wall_base_at_); }
   BlockPool& blocks() noexcept { return blocks_; }
   Random& random() noexcept { return random_; }
@@ -78,8 +80,9 @@ class Loop {
   }
 
   // From the end of waiting to the end of the turn, since the last call: how late an event may have been
-  // served.
-  Duration longest_turn() noexcept { return std::exchange(longest_turn_, Duration::zero()); }
+  // served. Any thread; relaxed, for it guards nothing. A call in the moment in which a turn ends may miss
+  // it.
+  Duration longest_turn() noexcept { return Duration(longest_turn_.exchange(0, std::memory_order_relaxed)); }
 
  private:
   void deliver_mail();
@@ -95,7 +98,8 @@ class Loop {
   TimerWheel timers_;
   List<Ready> ready_;
   List<Doomed> doomed_;
-  Duration longest_turn_{};
+  Time turn_ended_;
+  std::atomic<Duration::rep> longest_turn_ = 0;  // ns; only this loop raises it
   std::atomic<bool> stop_ = false;
   std::atomic<bool> has_mail_ = false;  // hint that spares the lock; set under it
   std::mutex mail_lock_;

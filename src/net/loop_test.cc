@@ -265,5 +265,46 @@ TEST(LoopThread, FramesAndBlocksStayWithTheirThread) {
   two.join();
 }
 
+// ---- late turns ------------------------------------------------------------------------------------------
+
+class HandClock final : public Clock {
+ public:
+  Time now() const noexcept override { return now_; }
+  WallTime wall() const noexcept override { return WallTime{}; }
+  Time now_{1h};
+};
+
+// A turn that takes long shortens the wait after it: a timer that came due meanwhile is not late by as much
+// again.
+TEST(LoopTurn, TheWaitCountsFromItsEnd) {
+  HandClock clock;
+  EpollPoller poller;
+  Loop loop(clock, poller, 1);
+  bool fired = false;
+  Timer timer([](void* f) noexcept { *static_cast<bool*>(f) = true; }, &fired);
+  loop.set_timer(timer, clock.now() + 5s);
+  loop.post([&] { clock.now_ += 10s; });
+  Time began = SystemClock().now();
+  loop.turn();
+  loop.turn();
+  EXPECT_TRUE(fired);
+  EXPECT_LT(SystemClock().now() - began, 2s);
+}
+
+TEST(LoopTurn, TheLongestIsToldOnce) {
+  HandClock clock;
+  EpollPoller poller;
+  Loop loop(clock, poller, 1);
+  for (auto took : {3ms, 30ms, 7ms}) {
+    loop.post([&] { clock.now_ += took; });
+    loop.turn();
+  }
+  EXPECT_EQ(loop.longest_turn(), 30ms);
+  EXPECT_EQ(loop.longest_turn(), 0ms);
+  loop.post([&] { clock.now_ += 2ms; });
+  loop.turn();
+  EXPECT_EQ(loop.longest_turn(), 2ms);
+}
+
 }  // namespace
 }  // namespace gatehouse::net
