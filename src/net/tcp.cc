@@ -71,6 +71,7 @@ Error from_errno(int e) noexcept {
     case EAGAIN:  // a unix socket whose backlog is full
     case ENOENT: return error(Errc::io_refused, "connection refused");
     case EHOSTUNREACH:
+    case EHOSTDOWN:
     case ENETUNREACH: return error(Errc::io_unreachable, "no way to the host");
     case ETIMEDOUT: return error(Errc::io_timeout, "the connection was not accepted in time");
     case ECONNRESET: return error(Errc::io_reset, "reset while connecting");
@@ -106,6 +107,22 @@ bool failed_before_accept(int e) noexcept {
 void no_delay(int fd, const SocketAddress& a) noexcept {
   int one = 1;
   if (!a.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+// A peer that is gone without a word is found after 60 + 3 * 10 s: time-outs of a request do not see it where
+// nothing is due (a stream of events, a pooled connection). What was sent and is not acknowledged has
+// time-outs of its own, so no TCP_USER_TIMEOUT, which would overrule the number of probes as well. Set before
+// `listen`, accepted sockets inherit it.
+void keep_alive(int fd, const SocketAddress& a) noexcept {
+  if (a.is_unix()) return;
+  int one = 1;
+  int idle = 60;
+  int interval = 10;
+  int count = 3;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
 class BoundTcp final : public BoundSocket {
@@ -217,6 +234,7 @@ Result<std::unique_ptr<BoundSocket>> bind_socket(const SocketAddress& address, c
   int one = 1;
   if (!address.is_unix()) {
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    keep_alive(fd, address);
     if (options.reuse_port) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
   }
   if (::bind(fd, raw->get(), raw->size) != 0 || ::listen(fd, options.backlog) != 0)
@@ -241,6 +259,7 @@ Task<Result<StreamPtr>> SocketNetwork::connect(SocketAddress to, Time deadline) 
   int fd = ::socket(raw->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return std::unexpected(from_errno(errno));
   no_delay(fd, to);
+  keep_alive(fd, to);
   int e = ::connect(fd, raw->get(), raw->size) == 0 ? 0 : errno;
   if (e != 0 && e != EINPROGRESS) {
     ::close(fd);

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,6 +120,42 @@ TEST_F(TcpTest, SixSpeaksToSix) {
   acceptor = *network.accept_on(std::move(*bound));
   connect();
   EXPECT_EQ(server->peer().ip, *parse_ip("::1"));
+}
+
+// Both ends of a connection, found by their ports among this process's descriptors.
+std::vector<int> descriptors_with(std::uint16_t port) {
+  std::vector<int> found;
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in a{};
+    socklen_t size = sizeof a;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0) continue;  // not one, or listening
+    bool theirs = ntohs(a.sin_port) == port;
+    size = sizeof a;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0) continue;
+    if (theirs || ntohs(a.sin_port) == port) found.push_back(fd);
+  }
+  return found;
+}
+
+int option(int fd, int level, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
+  return value;
+}
+
+TEST_F(TcpTest, PeersThatAreGoneAreFoundByProbes) {
+  listen();
+  connect();
+  auto both_ends = descriptors_with(address.port);
+  ASSERT_EQ(both_ends.size(), 2U);
+  for (int fd : both_ends) {
+    EXPECT_EQ(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+    EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_NE(option(fd, IPPROTO_TCP, TCP_NODELAY), 0);
+  }
 }
 
 // More than any socket buffer holds: sends are partial on both sides, and neither side may starve.
