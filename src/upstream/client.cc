@@ -22,6 +22,8 @@ Error connect_error(const Error& e) noexcept {
       return {Errc::connect_timeout, Origin::upstream, Retry::safe,
               "the connection was not accepted in time"};
     case Errc::io_no_descriptors: return {Errc::out_of_resources, Origin::gateway, Retry::never, e.detail};
+    case Errc::io_failed:  // no free port, no memory, no permission: the endpoint has not seen anything of it
+      return {Errc::connect_refused, Origin::gateway, Retry::safe, e.detail};
     default: return {Errc::connect_refused, Origin::upstream, Retry::safe, e.detail};
   }
 }
@@ -76,12 +78,16 @@ void Client::refresh(LocalVersion& l, const ServiceVersion& v) {
 }
 
 LocalEndpoint* Client::least_loaded(LocalVersion& l, const Endpoint* avoid, bool any) {
-  LocalEndpoint* best = nullptr;
-  for (LocalEndpoint* e : l.endpoints) {
-    if (e->shared.get() == avoid || (!any && !e->shared->usable(loop_.now()))) continue;
-    if (!best || e->in_flight < best->in_flight) best = e;
+  for (;;) {
+    LocalEndpoint* best = nullptr;
+    for (LocalEndpoint* e : l.endpoints) {
+      if (e->shared.get() == avoid || (!any && !e->shared->could_be_used(loop_.now()))) continue;
+      if (!best || e->in_flight < best->in_flight) best = e;
+    }
+    // Only who is chosen may spend a trial. It is spent already if another loop was faster: then the next
+    // best.
+    if (!best || any || best->shared->usable(loop_.now())) return best;
   }
-  return best;
 }
 
 // `any`: also those that are left out or checked down.
@@ -161,15 +167,32 @@ bool Client::try_acquire(const Service& s, const ServiceVersion& v, const Acquir
 
 net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o,
                                                Lease begun) {
-  Time deadline = std::min(o.deadline, after(loop_.now(), s.policy.connect_timeout));
   Lease lease = std::move(begun);
-  while (!lease.valid()) {  // the name's first look-up is under way
+  if (!lease.valid()) {
+    auto found = co_await wait_for_name(s, v, o);
+    if (!found || found->connected()) co_return found;
+    lease = std::move(*found);
+  }
+  auto stream = co_await connect(*lease.endpoint().shared, s.policy.connect_timeout, o.deadline);
+  if (!stream) co_return std::unexpected(stream.error());
+  auto c = std::make_unique<UpstreamConnection>();
+  c->stream = std::move(*stream);
+  lease.set_connection(std::move(c));
+  co_return lease;
+}
+
+// A lease, with a connection if the pool has one.
+net::Task<Result<Lease>> Client::wait_for_name(const Service& s, const ServiceVersion& v, AcquireOptions o) {
+  Time deadline = std::min(o.deadline, after(loop_.now(), s.policy.connect_timeout));
+  for (;;) {
     LocalVersion& l = local(v);
-    v.shared->slot.on_publish(l.seen, [self = self_, &loop = loop_] {
-      loop.post([self] {
-        if (*self) (*self)->published_.notify();
+    if (std::exchange(l.awaited, l.seen) != l.seen) {  // one for all that wait
+      v.shared->slot.on_publish(l.seen, [self = self_, &loop = loop_] {
+        loop.post([self] {
+          if (*self) (*self)->published_.notify();
+        });
       });
-    });
+    }
     auto published = [](net::Signal& signal) -> net::Task<bool> {
       co_await signal.wait();
       co_return true;
@@ -177,31 +200,36 @@ net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVe
     if (!co_await net::with_deadline(loop_, deadline, published(published_)))
       co_return fail(Errc::name_not_resolved, "the name is still being looked up", Origin::upstream);
     Result<Lease> next{Lease()};
-    if (try_acquire(s, v, o, next)) co_return next;
-    lease = std::move(*next);
+    if (try_acquire(s, v, o, next) || next->valid()) co_return next;
   }
-  Endpoint& endpoint = *lease.endpoint().shared;
+}
+
+net::Task<Result<net::StreamPtr>> Client::connect(Endpoint& endpoint, Duration timeout, Time of_call) {
   bump(counters_.connects);
+  Time began = loop_.now();
+  Time deadline = std::min(of_call, after(began, timeout));
   unsigned refusals = endpoint.refusals();
   auto stream = co_await network_.connect(endpoint.address(), deadline);
   // Out of descriptors: a request that was accepted has the first claim on what becomes free.
   while (!stream && stream.error().code == Errc::io_no_descriptors && loop_.now() < deadline) {
     if (make_room_) make_room_();
     co_await net::sleep_until(loop_, std::min(deadline, after(loop_.now(), kShortagePause)));
+    began = loop_.now();
     refusals = endpoint.refusals();
     stream = co_await network_.connect(endpoint.address(), deadline);
   }
-  if (!stream) {
-    bump(counters_.connect_failures);
-    Error e = connect_error(stream.error());
-    if (e.origin == Origin::upstream) endpoint.refused(loop_.now(), refusals);
-    co_return std::unexpected(e);
+  if (stream) {
+    endpoint.answered();
+    co_return stream;
   }
-  endpoint.answered();
-  auto c = std::make_unique<UpstreamConnection>();
-  c->stream = std::move(*stream);
-  lease.set_connection(std::move(c));
-  co_return lease;
+  bump(counters_.connect_failures);
+  Error e = connect_error(stream.error());
+  // Who was not given its full time is not to blame for what it did not do in less.
+  bool cut = e.code == Errc::connect_timeout && loop_.now() >= deadline && deadline < after(began, timeout);
+  if (cut && deadline == of_call)
+    co_return fail(Errc::deadline_exceeded, "no connection before the deadline", Origin::upstream);
+  if (!cut && e.origin == Origin::upstream) endpoint.refused(loop_.now(), refusals);
+  co_return std::unexpected(e);
 }
 
 void Client::count_request(const ServiceVersion& v, RetryBudget& budget) {

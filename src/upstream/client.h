@@ -114,12 +114,15 @@ class Client {
  private:
   struct LocalVersion {
     std::uint64_t seen = 0;
+    std::uint64_t awaited = 0;  // the `seen` whose end this loop has asked to be told of
     std::shared_ptr<const EndpointSet> set;
     std::vector<LocalEndpoint*> endpoints;
     std::uint32_t round = 0;
     std::uint64_t uncounted = 0;
   };
   LocalVersion& local(const ServiceVersion& v);
+  net::Task<Result<Lease>> wait_for_name(const Service& s, const ServiceVersion& v, AcquireOptions o);
+  net::Task<Result<net::StreamPtr>> connect(Endpoint& endpoint, Duration timeout, Time of_call);
   void refresh(LocalVersion& l, const ServiceVersion& v);
   LocalEndpoint* choose(LocalVersion& l, config::Balance balance, const AcquireOptions& o);
   LocalEndpoint* pick(LocalVersion& l, config::Balance balance, const Endpoint* avoid, bool any);

@@ -228,6 +228,52 @@ TEST_F(ThreeEndpoints, WhatIsLeftOutGetsNothingUnlessAllAre) {
   }
 }
 
+TEST_F(ThreeEndpoints, LeastSparesTheTrialOfWhoIsNotChosen) {
+  service.balance = config::Balance::least;
+  Result<Lease> busy{Lease()};
+  (void)client.try_acquire(service, service.versions.front(), {.avoid = endpoints[0].get(), .fresh = true},
+                           busy);
+  endpoints[0]->refused(host.loop.now(), 0);
+  world.run_for(1100ms);
+  EXPECT_NE(chosen(), 1U) << "it is the busiest";
+  EXPECT_TRUE(endpoints[0]->usable(host.loop.now()));
+}
+
+// ---- whose fault it is
+// -------------------------------------------------------------------------------------
+
+TEST_F(ClientTest, AShortRestOfTheDeadlineIsNotTheEndpointsFault) {
+  world.faults().connect_unanswered = 1;
+  service.policy.connect_timeout = 500ms;
+  service.policy.deadline = 200ms;
+  EXPECT_EQ(ask()->error.code, Errc::deadline_exceeded);
+  EXPECT_EQ(endpoints[0]->refusals(), 0U);
+  service.policy.deadline = 700ms;
+  service.policy.retry.tries = 1;
+  EXPECT_EQ(ask()->error.code, Errc::connect_timeout);
+  EXPECT_EQ(endpoints[0]->refusals(), 1U);
+}
+
+class FailingNetwork final : public net::Network {
+ public:
+  net::Task<Result<net::StreamPtr>> connect(net::SocketAddress, Time) override {
+    co_return fail(Errc::io_failed, "no free port");
+  }
+  Result<std::unique_ptr<net::Acceptor>> accept_on(std::unique_ptr<net::BoundSocket>) override {
+    return fail(Errc::io_failed);
+  }
+};
+
+TEST_F(ClientTest, NoFreePortIsNotTheEndpointsFault) {
+  FailingNetwork network;
+  Client poor(host.loop, network);
+  Asked a(poor, service, http::Method::get, {});
+  finish(a);
+  EXPECT_EQ(a.error.code, Errc::connect_refused);
+  EXPECT_EQ(a.error.origin, Origin::gateway);
+  EXPECT_EQ(endpoints[0]->refusals(), 0U);
+}
+
 // ---- permits
 // -----------------------------------------------------------------------------------------------
 
@@ -263,6 +309,25 @@ TEST_F(ClientTest, ANameThatAnswersLaterIsWaitedFor) {
   EXPECT_EQ(a->status, 200);
   service.versions.front().shared->slot.publish(std::make_shared<EndpointSet>());
   EXPECT_EQ(ask()->error.code, Errc::name_not_resolved) << "after connect_timeout";
+}
+
+TEST_F(ClientTest, AllThatWaitForANameAreOneWaiter) {
+  service.policy.connect_timeout = 100ms;
+  EndpointSlot& slot = service.versions.front().shared->slot;
+  slot.publish(std::make_shared<EndpointSet>());
+  for (int wave = 0; wave < 3; ++wave) {
+    std::vector<std::unique_ptr<Asked>> all;
+    for (int i = 0; i < 20; ++i) all.push_back(begin());
+    EXPECT_EQ(slot.waiting(), 1U);
+    for (auto& a : all) finish(*a);
+  }
+  slot.publish(std::make_shared<EndpointSet>());
+  auto a = begin();
+  EXPECT_EQ(slot.waiting(), 1U) << "of the version that is in force now";
+  ScriptedService s(world, ip(1), {Step{}});
+  set_endpoints(1);
+  finish(*a);
+  EXPECT_EQ(a->status, 200);
 }
 
 }  // namespace

@@ -33,6 +33,11 @@ class Endpoint {
     std::uint64_t next = pack(refusals(w), milliseconds(now) + 1000);  // the trial's own time
     return word_.compare_exchange_strong(w, next, std::memory_order_relaxed);
   }
+  // Whether `usable` would say so, without taking the trial.
+  bool could_be_used(Time now) const noexcept {
+    std::uint64_t w = word_.load(std::memory_order_relaxed);
+    return w == 0 || (!(w & kDown) && milliseconds(now) >= until(w));
+  }
   // A connection was accepted, or an old one has brought an answer: back in use at once.
   void answered() noexcept {
     std::uint64_t w = word_.load(std::memory_order_relaxed);

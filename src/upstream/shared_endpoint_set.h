@@ -53,6 +53,10 @@ class EndpointSlot {
     }
     wake();
   }
+  std::size_t waiting() const {
+    std::lock_guard lock(mutex_);
+    return waiting_.size();
+  }
 
  private:
   std::atomic<std::uint64_t> version_ = 1;
