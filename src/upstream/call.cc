@@ -38,7 +38,7 @@ class Attempts {
         safe_(http::is_safe(call.head.method)),
         deadline_(after(client.loop().now(), call.policy.deadline)) {
     if (call.body) {
-      replay_ = make_in<ReplayBody>(call.arena, *call.body);
+      replay_ = make_in<ReplayBody>(call.arena, *call.body, client.loop().blocks(), !safe_);
       call.body = replay_.get();
     }
     options_.probe = !safe_;
@@ -66,7 +66,10 @@ class Attempts {
     options_.avoid = endpoint;
     return true;
   }
-  BodyPtr take_body() noexcept { return std::move(replay_); }
+  BodyPtr take_body() noexcept {
+    if (replay_) replay_->stop();  // the answer is given on: nothing is tried again
+    return std::move(replay_);
+  }
 
  private:
   bool replayable(bool sent) { return (safe_ || !sent) && (!replay_ || replay_->rewind()); }
