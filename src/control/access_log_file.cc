@@ -38,27 +38,35 @@ AccessLogFile::~AccessLogFile() {
 
 std::expected<AccessLogFile, std::string> AccessLogFile::open(const config::Secret& to, int stdout_fd) {
   AccessLogFile file;
-  file.to_ = to;
-  file.stdout_fd_ = stdout_fd;
-  if (to.reveal() != "stdout") {
+  if (to.reveal() == "stdout") {
+    auto standard = AccessLogFile::to(stdout_fd);
+    if (!standard) return failure(to);
+    file = std::move(*standard);
+  } else {
     file.fd_ =
         ::open(to.reveal().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
     if (file.fd_ < 0) return failure(to);
-    return file;
   }
+  file.to_ = to;
+  file.stdout_fd_ = stdout_fd;
+  return file;
+}
+
+std::optional<AccessLogFile> AccessLogFile::to(int fd) {
+  AccessLogFile file;
   struct stat about{};
-  if (::fstat(stdout_fd, &about) != 0) return failure(to);
+  if (::fstat(fd, &about) != 0) return std::nullopt;
   // A file description of our own can be non-blocking; O_NONBLOCK on the given one would reach whoever shares
   // it.
   if (S_ISFIFO(about.st_mode) || S_ISCHR(about.st_mode)) {
-    const std::string path = "/proc/self/fd/" + std::to_string(stdout_fd);
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
     file.fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file.fd_ < 0) file.kind_ = Kind::small_steps;
   } else if (S_ISSOCK(about.st_mode)) {
     file.kind_ = Kind::socket;
   }
-  if (file.fd_ < 0) file.fd_ = ::fcntl(stdout_fd, F_DUPFD_CLOEXEC, 0);
-  if (file.fd_ < 0) return failure(to);
+  if (file.fd_ < 0) file.fd_ = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (file.fd_ < 0) return std::nullopt;
   return file;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,8 @@ class AccessLogFile {
 
   // `stdout`, or a path: created if need be (0640), appended to. The error says what failed, for an operator.
   static std::expected<AccessLogFile, std::string> open(const config::Secret& to, int stdout_fd = 1);
+  // What `fd` leads to; `fd` stays the caller's. nullopt: errno says why.
+  static std::optional<AccessLogFile> to(int fd);
 
   struct Written {
     std::size_t bytes = 0;

@@ -202,6 +202,7 @@ std::string Control::metrics(MetricsFormat format) {
     source.log_lines = parts_.access_log->lines();
     source.log_lines_lost = parts_.access_log->lost();
   }
+  source.diagnostic_lines_lost = parts_.log.lost();
   source.resident_bytes = resident_bytes();
   source.open_descriptors = open_descriptors();
   source.started = started_at_;

@@ -1,10 +1,7 @@
 #include "control/diagnostic_log.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "base/json_escape.h"
 #include "control/json_line.h"
@@ -61,19 +58,25 @@ std::optional<Severity> level_of(std::string_view name) noexcept {
   return static_cast<Severity>(found - kLevels.begin());
 }
 
+DiagnosticLog::DiagnosticLog(const Clock& clock, Format format, int fd)
+    : clock_(clock), format_(format), file_(AccessLogFile::to(fd)) {}
+
 void DiagnosticLog::write(Severity level, std::string_view message, Fields fields) {
   if (level < this->level()) return;
   std::array<char, kTimeText> buffer;
   const std::string_view time = write_time(clock_.wall(), buffer);
-  const std::string line = format_ == Format::json ? json_line(time, level, message, fields)
-                                                   : text_line(time, level, message, fields);
-  for (std::string_view rest = line; !rest.empty();) {
-    const ssize_t n = ::write(fd_, rest.data(), rest.size());
-    if (n > 0)
-      rest.remove_prefix(static_cast<std::size_t>(n));
-    else if (errno != EINTR)
-      return;
-  }
+  put(format_ == Format::json ? json_line(time, level, message, fields)
+                              : text_line(time, level, message, fields));
+}
+
+void DiagnosticLog::put(std::string_view line) {
+  std::lock_guard lock(lock_);
+  if (file_ && !carry_.empty()) carry_.erase(0, file_->write(carry_).bytes);
+  const std::size_t written = file_ && carry_.empty() ? file_->write(line).bytes : 0;
+  if (written == 0)
+    lost_.fetch_add(1, std::memory_order_relaxed);
+  else
+    carry_ = line.substr(written);
 }
 
 }  // namespace gatehouse::control

@@ -5,12 +5,14 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "base/time.h"
+#include "control/access_log_file.h"
 
 namespace gatehouse::control {
 
@@ -27,14 +29,14 @@ struct DiagnosticField {
 std::string_view level_name(Severity level) noexcept;              // "warning"
 std::optional<Severity> level_of(std::string_view name) noexcept;  // of level_name
 
-// Any thread, but no worker's: a line is one write(2), which may wait for a slow reader. A line that cannot
-// be written is dropped.
+// Any thread, but no worker's: it formats, takes a lock and calls the system. It never waits for the reader:
+// a line that does not go now (a pipe that nobody reads, a full disk) is lost and counted; none is cut or
+// glued to another.
 class DiagnosticLog {
  public:
   enum class Format : std::uint8_t { text, json };
 
-  explicit DiagnosticLog(const Clock& clock, Format format = Format::text, int fd = 2) noexcept
-      : clock_(clock), format_(format), fd_(fd) {}
+  explicit DiagnosticLog(const Clock& clock, Format format = Format::text, int fd = 2);
 
   void write(Severity level, std::string_view message, std::initializer_list<DiagnosticField> fields = {});
   void debug(std::string_view m, std::initializer_list<DiagnosticField> f = {}) {
@@ -49,6 +51,8 @@ class DiagnosticLog {
   void error(std::string_view m, std::initializer_list<DiagnosticField> f = {}) {
     write(Severity::error, m, f);
   }
+  void put(std::string_view line);  // as it is, with its newline
+  std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }  // lines; only grows
 
   // At run time. Relaxed: a line more or less around the change does not matter.
   Severity level() const noexcept { return level_.load(std::memory_order_relaxed); }
@@ -58,7 +62,11 @@ class DiagnosticLog {
   const Clock& clock_;
   std::atomic<Severity> level_ = Severity::info;
   const Format format_;
-  const int fd_;
+  std::atomic<std::uint64_t> lost_ = 0;
+  std::mutex lock_;
+  std::optional<AccessLogFile> file_;  // guarded by lock_; none: every line is lost
+  std::string
+      carry_;  // guarded by lock_; the rest of a line whose beginning is written: goes before all else
 };
 
 }  // namespace gatehouse::control

@@ -1,10 +1,12 @@
 #include "control/diagnostic_log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,7 +26,9 @@ class DiagnosticLogTest : public testing::Test {
     ::close(ends_[0]);
     if (ends_[1] >= 0) ::close(ends_[1]);
   }
+  DiagnosticLog& open(DiagnosticLog::Format format) { return log_.emplace(clock_, format, ends_[1]); }
   std::string written() {
+    log_.reset();
     ::close(std::exchange(ends_[1], -1));
     std::string all;
     std::array<char, 4096> buffer;
@@ -34,10 +38,11 @@ class DiagnosticLogTest : public testing::Test {
   }
   FixedClock clock_;
   std::array<int, 2> ends_{};
+  std::optional<DiagnosticLog> log_;
 };
 
 TEST_F(DiagnosticLogTest, Text) {
-  DiagnosticLog log(clock_, DiagnosticLog::Format::text, ends_[1]);
+  DiagnosticLog& log = open(DiagnosticLog::Format::text);
   log.warning("service name not resolved",
               {{"service", "pay-a"}, {"tries", 3}, {"text", "two words"}, {"none", ""}});
   log.error("a\nb \"c\"");
@@ -48,7 +53,7 @@ TEST_F(DiagnosticLogTest, Text) {
 }
 
 TEST_F(DiagnosticLogTest, Json) {
-  DiagnosticLog log(clock_, DiagnosticLog::Format::json, ends_[1]);
+  DiagnosticLog& log = open(DiagnosticLog::Format::json);
   std::string every;
   for (int c = 0; c < 128; ++c) every += static_cast<char>(c);
   log.info(every, {{"key", every}, {"n", -5}});
@@ -65,7 +70,7 @@ TEST_F(DiagnosticLogTest, Json) {
 }
 
 TEST_F(DiagnosticLogTest, LevelChangesAtRunTime) {
-  DiagnosticLog log(clock_, DiagnosticLog::Format::text, ends_[1]);
+  DiagnosticLog& log = open(DiagnosticLog::Format::text);
   log.debug("1");
   log.set_level(Severity::error);
   log.warning("2");
@@ -75,7 +80,7 @@ TEST_F(DiagnosticLogTest, LevelChangesAtRunTime) {
 }
 
 TEST_F(DiagnosticLogTest, ThreadsWriteWholeLines) {
-  DiagnosticLog log(clock_, DiagnosticLog::Format::text, ends_[1]);
+  DiagnosticLog& log = open(DiagnosticLog::Format::text);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
@@ -86,6 +91,33 @@ TEST_F(DiagnosticLogTest, ThreadsWriteWholeLines) {
   const std::string line = "2000-02-29T12:34:56.789012Z info a line of this thread and of no other\n";
   ASSERT_EQ(all.size(), 400 * line.size());
   for (std::size_t i = 0; i < 400; ++i) EXPECT_EQ(all.substr(i * line.size(), line.size()), line);
+}
+
+// A reader that has stopped: who writes goes on, and what comes out later is whole lines.
+TEST_F(DiagnosticLogTest, AReaderThatHasStoppedHoldsNobodyUp) {
+  DiagnosticLog& log = open(DiagnosticLog::Format::text);
+  const std::string text(5000, 'x');  // longer than what a pipe takes as one
+  constexpr std::uint64_t kLines = 100;
+  for (std::uint64_t i = 0; i < kLines; ++i) log.info(text);
+  const std::uint64_t lost = log.lost();
+  EXPECT_GT(lost, 0U);
+  EXPECT_LT(lost, kLines);
+  std::string all(65'536, '\0');
+  const ssize_t n = ::read(ends_[0], all.data(), all.size());
+  ASSERT_GT(n, 0);
+  all.resize(static_cast<std::size_t>(n));
+  log.info("again");
+  EXPECT_EQ(log.lost(), lost);
+  all += written();
+  const std::string line = "2000-02-29T12:34:56.789012Z info " + text + "\n";
+  std::string whole;
+  for (std::uint64_t i = lost; i < kLines; ++i) whole += line;
+  EXPECT_TRUE(all == whole + "2000-02-29T12:34:56.789012Z info again\n") << all.size() << " " << whole.size();
+}
+
+TEST_F(DiagnosticLogTest, TheDescriptorOfOthersStaysAsItIs) {
+  open(DiagnosticLog::Format::text).info("x");
+  EXPECT_EQ(::fcntl(ends_[1], F_GETFL) & O_NONBLOCK, 0);
 }
 
 TEST(DiagnosticLevels, Names) {

@@ -52,6 +52,7 @@ enum Id : std::size_t {
   kLoopLag,
   kLogLines,
   kLogLinesLost,
+  kDiagnosticLinesLost,
   kResident,
   kDescriptors,
   kStarted,
@@ -94,6 +95,8 @@ constexpr std::array<Metric, kMetricCount> kMetrics = {{
     {"gatehouse_log_lines", Type::counter, "", "Lines of the access log"},
     {"gatehouse_log_lines_lost", Type::counter, "",
      "Lines of the access log that were lost: full disk, slow reader"},
+    {"gatehouse_diagnostic_lines_lost", Type::counter, "",
+     "Lines for stderr that were lost: full disk, slow reader"},
     {"gatehouse_resident_memory_bytes", Type::gauge, "", "Memory of the process that is resident"},
     {"gatehouse_open_descriptors", Type::gauge, "", "File descriptors that the process has open"},
     {"gatehouse_start_time_seconds", Type::gauge, "", "When the process started, since 1970"},
@@ -296,6 +299,7 @@ void put_process(Page& page, const MetricsSource& source) {
   put_by_worker(page, kLoopLag, source.workers, [](const auto& w) { return seconds(w.longest_turn); });
   page.single(kLogLines, source.log_lines);
   page.single(kLogLinesLost, source.log_lines_lost);
+  page.single(kDiagnosticLinesLost, source.diagnostic_lines_lost);
   page.single(kResident, source.resident_bytes);
   page.single(kDescriptors, source.open_descriptors);
   page.single(kStarted, seconds(source.started));

@@ -40,6 +40,7 @@ struct MetricsSource {
   bool differs_from_disk = false;  // after PUT or rollback
   std::uint64_t log_lines = 0;
   std::uint64_t log_lines_lost = 0;
+  std::uint64_t diagnostic_lines_lost = 0;
   std::uint64_t resident_bytes = 0;
   std::uint64_t open_descriptors = 0;
   WallTime started{};

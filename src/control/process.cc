@@ -56,7 +56,7 @@ class Startup {
  private:
   void put(Severity level, std::string_view message, std::string_view line) {
     if (json_) return log_.write(level, message);
-    fmt::print(stderr, "{}\n", line);
+    log_.put(fmt::format("{}\n", line));
   }
   net::SystemClock clock_;
   DiagnosticLog log_{clock_, DiagnosticLog::Format::json};
@@ -179,8 +179,8 @@ class Process {
     if (s == SIGUSR1) access_log_.reopen();
     if (s != SIGTERM && s != SIGINT) return;
     if (stopping_ || threads_.empty()) return stop(0);
-    log_.info("shutting down: no new connections, requests in flight are finished");
     stopping_ = drain();
+    log_.info("shutting down: no new connections, requests in flight are finished");
   }
 
   net::Task<void> drain() {

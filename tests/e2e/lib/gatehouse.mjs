@@ -23,8 +23,8 @@ export function temporaryFolder() {
 export class Gatehouse {
   // `config`: fields of the configuration; listener, admin API, log and state folder are added where it has none.
   // `text(gateway)`: the file's text instead, or nothing if it has written the file. `descriptors`: limit of the process. `ready: false`: do not wait.
-  // `args`: of the command.
-  static async start(config, { text, descriptors, env = {}, args = [], ready = true, folder = temporaryFolder() } = {}) {
+  // `args`: of the command. `stderr`: where it goes.
+  static async start(config, { text, descriptors, env = {}, args = [], ready = true, stderr = 'pipe', folder = temporaryFolder() } = {}) {
     const self = new Gatehouse();
     self.folder = folder;
     self.port = config?.listen?.public?.port ?? await freePort();
@@ -40,14 +40,14 @@ export class Gatehouse {
     const limit = descriptors ? ['prlimit', `--nofile=${descriptors}:${descriptors}`] : [];
     const command = [...limit, kBinary, 'run', self.file, ...args];
     self.child = spawn(command[0], command.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', stderr],
       env: { PATH: process.env.PATH, ...env },
     });
     running.add(self.child);
     self.stdout = '';
     self.stderr = '';
     self.child.stdout.setEncoding('utf8').on('data', (s) => { self.stdout += s; });
-    self.child.stderr.setEncoding('utf8').on('data', (s) => { self.stderr += s; });
+    self.child.stderr?.setEncoding('utf8').on('data', (s) => { self.stderr += s; });
     self.exited = new Promise((resolve) => self.child.on('close', (code, signal) => {
       running.delete(self.child);
       self.exit = { code, signal };
