@@ -118,7 +118,10 @@ net::Task<void> HealthChecks::keep_checking(Check& c) {
                                                                      loop.random().unit()));
   for (;;) {
     Time next = after(loop.now(), c.spec.every);
-    take(c, co_await check_once(c));
+    auto result = co_await net::with_deadline(loop, next, check_once(c));
+    take(c, result ? *std::move(result)
+                   : fail(Errc::upstream_timeout, "no whole answer came before the next check",
+                          Origin::upstream));
     co_await net::sleep_until(loop, next);
   }
 }
@@ -150,7 +153,7 @@ net::Task<Result<void>> HealthChecks::check_once(Check& c) {
   std::size_t bytes = 0;
   while (answer->body && bytes < kDrainLimit) {
     auto piece = co_await upstream::pull(*answer->body);
-    if (!piece) break;
+    if (!piece) co_return std::unexpected(piece.error());
     if (piece->kind != upstream::Piece::Kind::data) break;
     bytes += piece->data.size();
   }

@@ -23,6 +23,9 @@ struct CheckStatus {
   std::string_view failure;  // of the last check; empty = it was good
 };
 
+// A check is good if the whole answer (or as much of it as is read at all) comes before the next check is
+// due, with a status 2xx or 3xx.
+//
 // Owner: control. Thread: its loop. An endpoint is up until `fall` checks in a row have failed, then down
 // until `rise` have succeeded; what the endpoint is reaches the workers by one atomic word
 // (shared_endpoint.h).
