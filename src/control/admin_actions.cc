@@ -26,7 +26,8 @@ net::Task<Result<std::string>> read_body(AdminCall& call) {
 
 gateway::Reply answer_to(AdminCall& call, const ChangeResult& r) {
   using Outcome = ChangeResult::Outcome;
-  std::uint16_t status = r.outcome == Outcome::refused ? 422 : r.outcome == Outcome::conflict ? 409 : 200;
+  bool conflict = r.outcome == Outcome::conflict || r.outcome == Outcome::overtaken;
+  std::uint16_t status = r.outcome == Outcome::refused ? 422 : conflict ? 409 : 200;
   JsonText json;
   json.begin_object();
   if (status != 200) {

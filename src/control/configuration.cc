@@ -12,6 +12,8 @@ namespace {
 
 using Outcome = ChangeResult::Outcome;
 
+constexpr std::string_view kFileHasChanged = "the file on disk has changed since it was read";
+
 std::string_view what(Change::Kind kind) {
   switch (kind) {
     case Change::Kind::disk: return "disk";
@@ -197,19 +199,18 @@ net::Task<ChangeResult> Configuration::load_given(const Change& c) {
   }
   auto known = disk_.bytes.find(parts_.path);
   if (c.save && (known == disk_.bytes.end() || read.main != known->second)) {
-    co_return ChangeResult{Outcome::conflict,
-                           running_.version,
-                           "the file on disk has changed since it was read: reload it first",
-                           {}};
+    co_return ChangeResult{
+        Outcome::conflict, running_.version, fmt::format("{}: reload it first", kFileHasChanged), {}};
   }
   Running next{read.given.spec, 0, c.who, "PUT", parts_.loop.wall(), 0};
   auto result = co_await publish(std::move(next), read.given.diagnostics);
   if (result.outcome != Outcome::published) co_return result;
   disk_refused_ = false;  // the source last changed wins: not the bytes that were refused before
   if (!c.save) co_return result;
-  std::string trouble = co_await save(c.text);
-  if (!trouble.empty()) {
-    result.message += fmt::format("; not saved: {}", trouble);
+  Saved saved = co_await save(c.text);
+  if (!saved.trouble.empty()) {
+    if (saved.overtaken) result.outcome = Outcome::overtaken;
+    result.message += fmt::format("; not saved: {}", saved.trouble);
     co_return result;
   }
   disk_ = std::move(read.given);
@@ -219,9 +220,17 @@ net::Task<ChangeResult> Configuration::load_given(const Change& c) {
   co_return result;
 }
 
-net::Task<std::string> Configuration::save(const std::string& text) {
+// Looks at the file once more right before it is replaced: to put the text in force took its time.
+net::Task<Configuration::Saved> Configuration::save(const std::string& text) {
   return offload(parts_.offload, parts_.loop,
-                 [text, path = parts_.path] { return replace_file(path, text); });
+                 [text, path = parts_.path, e = parts_.environment, known = disk_.bytes[parts_.path]] {
+                   Saved saved;
+                   saved.trouble = replace_file(path, text, [&] {
+                     saved.overtaken = e.read_file(path) != known;
+                     return std::string(saved.overtaken ? kFileHasChanged : "");
+                   });
+                   return saved;
+                 });
 }
 
 net::Task<ChangeResult> Configuration::roll_back(const Change& c) {
@@ -262,7 +271,8 @@ net::Task<ChangeResult> Configuration::publish(Running next, config::Diagnostics
 
 void Configuration::note(const Change& c, const ChangeResult& r) {
   bool bad = r.outcome == Outcome::refused || r.outcome == Outcome::conflict;
-  if (r.outcome == Outcome::published) ++counts_.published;
+  bool in_force = r.outcome == Outcome::published || r.outcome == Outcome::overtaken;
+  if (in_force) ++counts_.published;
   if (r.outcome == Outcome::unchanged) ++counts_.unchanged;
   if (bad) ++counts_.refused;
   if (!parts_.notice) return;
@@ -274,7 +284,8 @@ void Configuration::note(const Change& c, const ChangeResult& r) {
   if (bad)
     line +=
         fmt::format("; configuration {} stays in force ({} wrong)", r.version, count_errors(r.diagnostics));
-  parts_.notice(bad ? Severity::error : Severity::info, line);
+  bool good = !bad && r.outcome != Outcome::overtaken;
+  parts_.notice(good ? Severity::info : Severity::error, line);
 }
 
 }  // namespace gatehouse::control

@@ -29,7 +29,8 @@ struct Change {
 };
 
 struct ChangeResult {
-  enum class Outcome : std::uint8_t { published, unchanged, refused, conflict };
+  // overtaken: published, but not saved, because the file was changed meanwhile.
+  enum class Outcome : std::uint8_t { published, unchanged, refused, conflict, overtaken };
   Outcome outcome = Outcome::unchanged;
   std::uint64_t version = 0;        // what runs now
   std::string message;              // one sentence
@@ -106,7 +107,11 @@ class Configuration {
   net::Task<ChangeResult> roll_back(const Change& c);
   config::Diagnostics last_word(const config::Spec& spec) const;
   net::Task<ChangeResult> publish(Running next, config::Diagnostics diagnostics);
-  net::Task<std::string> save(const std::string& text);
+  struct Saved {
+    std::string trouble;     // empty: it is saved
+    bool overtaken = false;  // the file was not what was known of it
+  };
+  net::Task<Saved> save(const std::string& text);
   ChangeResult refused(config::Diagnostics diagnostics, std::string message) const;
   void note(const Change& c, const ChangeResult& r);
 

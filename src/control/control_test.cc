@@ -102,6 +102,30 @@ TEST(Control, PutRunsUntilTheDiskChanges) {
   EXPECT_EQ(g.get("/one"), 200);
 }
 
+TEST(Control, PutDoesNotSaveOverAnEditThatWasMadeMeanwhile) {
+  Gateway g(text(kOne));
+  ASSERT_TRUE(g.start());
+  g.resolver.set_delay(500ms);  // it takes that long to come into force
+  std::string body = text(kTwo) + "services: {b: http://other.example:80}\n";
+  std::optional<Answer> answer;
+  auto put = testing::fetch(g.client, Gateway::kAdmin,
+                            "PUT /config?save HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                            "Authorization: Bearer random-token\r\nContent-Length: " +
+                                std::to_string(body.size()) + "\r\n\r\n" + body,
+                            answer);
+  g.world.run_for(100ms);
+  ASSERT_FALSE(answer);
+  g.files["g.yaml"] = text(kOne) + "# edited\n";
+  g.world.run_until([&] { return answer.has_value(); }, 5s);
+  EXPECT_EQ(answer->status, 409) << answer->text;
+  EXPECT_TRUE(answer->has("is in force") && answer->has("not saved: the file on disk has changed"))
+      << answer->text;
+  EXPECT_EQ(g.get("/two"), 200);
+  EXPECT_TRUE(g.control->configuration().differs_from_disk());
+  EXPECT_EQ(g.control->configuration().counts().published, 2U);
+  EXPECT_EQ(g.control->configuration().counts().refused, 0U);
+}
+
 TEST(Control, PutMayUseOnlyTheFilesOfTheDisk) {
   Gateway g("routes: [{path: /one, reply: {body: file:/known}}]\n", {{"/known", "k"}, {"/other", "o"}});
   ASSERT_TRUE(g.start());

@@ -75,7 +75,8 @@ Source read_source_text(std::string_view text, const std::string& name,
   return source;
 }
 
-std::string replace_file(const std::string& path, std::string_view text) {
+std::string replace_file(const std::string& path, std::string_view text,
+                         const std::function<std::string()>& may) {
   // Through symlinks: the link stays, what it names is replaced. The new file keeps the mode of the old one.
   std::error_code ignored;
   auto real = std::filesystem::canonical(path, ignored);
@@ -93,6 +94,10 @@ std::string replace_file(const std::string& path, std::string_view text) {
   bool good = write_all(fd, text) && ::fchmod(fd, mode) == 0 && ::fsync(fd) == 0;
   good = ::close(fd) == 0 && good;
   if (!good) return trouble("cannot write");
+  if (std::string why = may ? may() : std::string(); !why.empty()) {
+    ::unlink(temporary.c_str());
+    return why;
+  }
   if (::rename(temporary.c_str(), target.c_str()) != 0) return trouble("cannot rename");
   return {};
 }

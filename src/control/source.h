@@ -1,6 +1,7 @@
 // A configuration as it was read: every byte that it was made of, and what it says.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,7 +32,9 @@ Source read_source(const std::string& path, const config::Environment& environme
 Source read_source_text(std::string_view text, const std::string& name,
                         const config::Environment& environment, const Source& disk);
 
-// Replaces `path` by rename. An empty string, or what went wrong.
-std::string replace_file(const std::string& path, std::string_view text);
+// Replaces `path` by rename. An empty string, or what went wrong. `may`, if given, is asked at the last
+// moment: a word of its own is why not.
+std::string replace_file(const std::string& path, std::string_view text,
+                         const std::function<std::string()>& may = nullptr);
 
 }  // namespace gatehouse::control
