@@ -180,7 +180,7 @@ struct ListenerSpec {
   std::uint64_t max_head = 32 * 1024;
   bool half_close = false;
   bool merge_slashes = true;
-  std::uint64_t max_connections = 0;  // 0 = from the descriptor limit
+  std::uint64_t max_connections = 0;  // 0 = from the descriptor limit (gateway::Snapshot::compile)
   std::uint64_t per_address = 0;      // 0 = unlimited
   std::vector<Cidr> trusted_proxies;
   TimeoutsSpec timeouts;

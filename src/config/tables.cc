@@ -53,9 +53,12 @@ constinit const Field kListenerFields[] = {
     value<&L::merge_slashes>("merge_slashes", kSwitch,
                              "whether runs of `/` in a path are one; a segment of parameters alone (`/;x/`) "
                              "gets 400 in any case"),
-    value<&L::max_connections>("max_connections", kCount,
-                               "open connections; `auto` = from the limit of descriptors",
-                               {.min = 1, .max = 10'000'000, .zero = "auto"}),
+    value<&L::max_connections>(
+        "max_connections", kCount,
+        "open connections; beyond them new ones are closed, and idle ones make room. "
+        "`auto` = the limit of descriptors (`ulimit -Hn`) less a tenth, at least 64 and at "
+        "most half of it, which stay free for services, files and the admin API",
+        {.min = 1, .max = 10'000'000, .zero = "auto"}),
     value<&L::per_address>("per_address", kCount,
                            "open connections of one address; trusted proxies are never counted",
                            {.min = 1, .max = 10'000'000, .zero = "none"}),

@@ -27,8 +27,8 @@ net::Task<bool> next(net::Signal& signal) {
 Control::Control(const Parts& parts, Source first)
     : parts_(parts),
       endpoints_(parts.loop, parts.resolver),
-      publisher_(
-          {parts.loop, parts.binder, parts.offload, registry_, parts.filters, endpoints_, parts.workers}),
+      publisher_({parts.loop, parts.binder, parts.offload, registry_, parts.filters, endpoints_,
+                  parts.workers, parts.auto_connections}),
       configuration_(
           {.loop = parts.loop,
            .offload = parts.offload,

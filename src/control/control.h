@@ -44,10 +44,11 @@ class Control {
     config::Environment environment;
     std::string path;  // of the configuration's main file
     unsigned workers = 1;
-    std::string random_token{};         // of the admin API, where the configuration has none
-    AccessLog* access_log = nullptr;    // may be null
-    std::vector<MetricCells*> cells{};  // by worker; empty: nothing is counted
-    KnownAddresses known_addresses{};   // of names, before this start
+    std::uint64_t auto_connections = 0;  // of a listener whose `max_connections` is `auto`; 0 = no limit
+    std::string random_token{};          // of the admin API, where the configuration has none
+    AccessLog* access_log = nullptr;     // may be null
+    std::vector<MetricCells*> cells{};   // by worker; empty: nothing is counted
+    KnownAddresses known_addresses{};    // of names, before this start
     // Keeps them for the next one; a job of `offload`, which may block. Null: nothing is kept.
     std::function<std::expected<void, std::string>(const std::string& text)> keep_addresses{};
   };

@@ -34,12 +34,20 @@ unsigned worker_count(const config::Spec& spec) {
   return spec.workers ? spec.workers : std::max(1U, std::thread::hardware_concurrency());
 }
 
-// As many descriptors as the system lets us have.
-void raise_descriptor_limit() noexcept {
+// As many descriptors as the system lets us have. Returns how many that is; 0 = it is not known.
+std::uint64_t raise_descriptor_limit() noexcept {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : 0;
+}
+
+// How many connections a listener holds at most where `max_connections` does not say: some descriptors stay
+// free for connections to services, for files and for the admin API.
+std::uint64_t connections_for(std::uint64_t descriptors) noexcept {
+  const std::uint64_t reserve = std::min(std::max<std::uint64_t>(descriptors / 10, 64), descriptors / 2);
+  return descriptors - reserve;
 }
 
 // Before there is a gateway: plain lines for whoever starts it by hand, JSON where stderr is collected.
@@ -93,7 +101,8 @@ std::function<std::expected<void, std::string>(const std::string&)> keeper_of(co
 class Process {
  public:
   // `state` outlives it.
-  Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state)
+  Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state,
+          std::uint64_t descriptors)
       : options_(options),
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
@@ -120,6 +129,7 @@ class Process {
                                     .environment = config::Environment::system(),
                                     .path = options.config,
                                     .workers = workers_,
+                                    .auto_connections = connections_for(descriptors),
                                     .random_token = std::move(random_token),
                                     .access_log = &access_log_,
                                     .cells = cells_,
@@ -221,7 +231,7 @@ class Process {
 
 int run_process(const ProcessOptions& options) {
   block_signals();
-  raise_descriptor_limit();
+  const std::uint64_t descriptors = raise_descriptor_limit();
   Source first = read_source(options.config, config::Environment::system());
   Startup startup(options.json);
   for (const auto& d : first.diagnostics) startup.say(d);
@@ -243,7 +253,7 @@ int run_process(const ProcessOptions& options) {
     startup.error(token.error());
     return 1;
   }
-  Process process(options, std::move(first), std::move(*token), *state);
+  Process process(options, std::move(first), std::move(*token), *state, descriptors);
   return process.run();
 }
 

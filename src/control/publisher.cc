@@ -103,12 +103,13 @@ bool Publisher::bind(const config::ListenerSpec& listener, Prepared& prepared,
 
 net::Task<std::expected<Prepared, config::Diagnostics>> Publisher::prepare(
     std::shared_ptr<const config::Spec> spec) {
-  Compiled compiled =
-      co_await offload(parts_.offload, parts_.loop,
-                       [spec, &registry = parts_.registry, filters = parts_.filters]() -> Compiled {
-                         auto snapshot = gateway::Snapshot::compile(spec, registry, filters);
-                         return {std::move(snapshot), registry.all_series()};
-                       });
+  Compiled compiled = co_await offload(parts_.offload, parts_.loop,
+                                       [spec, &registry = parts_.registry, filters = parts_.filters,
+                                        most = parts_.auto_connections]() -> Compiled {
+                                         auto snapshot =
+                                             gateway::Snapshot::compile(spec, registry, filters, most);
+                                         return {std::move(snapshot), registry.all_series()};
+                                       });
   series_ = std::move(compiled.series);
   if (!compiled.snapshot) co_return std::unexpected(std::move(compiled.snapshot.error()));
   Prepared prepared;

@@ -54,6 +54,7 @@ class Publisher {
     gateway::Snapshot::FilterKinds filters;
     EndpointDirectory& endpoints;
     unsigned workers = 1;
+    std::uint64_t auto_connections = 0;  // as in Snapshot::compile
   };
   explicit Publisher(const Parts& parts);
   Publisher(const Publisher&) = delete;

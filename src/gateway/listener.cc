@@ -52,6 +52,8 @@ void Listener::take(net::StreamPtr stream) {
   ConnectionPermit permit(listener->shared, spec, stream->peer().ip, is_trusted(spec, stream->peer().ip));
   if (!permit) {
     bump(worker_.stats().rejected);
+    if (spec.max_connections && listener->shared->connections() >= spec.max_connections)
+      worker_.close_idle_clients();  // so that the next one finds room
     return;
   }
   bump(worker_.stats().accepted);

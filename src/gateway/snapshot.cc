@@ -53,8 +53,12 @@ Verdict describe_problem(const void*, Exchange& x, const Error& error) {
 class SnapshotCompiler {
  public:
   SnapshotCompiler(std::shared_ptr<const config::Spec> spec, StateRegistry& registry,
-                   Snapshot::FilterKinds filters)
-      : spec_(*spec), registry_(registry), filters_(filters), snapshot_(new Snapshot) {
+                   Snapshot::FilterKinds filters, std::uint64_t auto_connections)
+      : spec_(*spec),
+        registry_(registry),
+        filters_(filters),
+        auto_connections_(auto_connections),
+        snapshot_(new Snapshot) {
     snapshot_->version_ = next_version();
     snapshot_->spec_ = std::move(spec);
   }
@@ -114,6 +118,7 @@ class SnapshotCompiler {
   void add_listener(const config::ListenerSpec& l) {
     CompiledListener listener;
     listener.spec = l;
+    if (l.max_connections == 0) listener.spec.max_connections = auto_connections_;
     listener.shared = registry_.get<SharedListener>("listener/" + l.name);
     for (const auto& f : filters_)
       f->compile(ListenerContext{spec_, l, registry_, snapshot_->filters_}, listener.chain, diagnostics_);
@@ -185,14 +190,16 @@ class SnapshotCompiler {
   const config::Spec& spec_;
   StateRegistry& registry_;
   Snapshot::FilterKinds filters_;
+  std::uint64_t auto_connections_;
   std::unique_ptr<Snapshot> snapshot_;
   std::unordered_map<std::string, std::size_t> position_;  // of a service, by name
   config::Diagnostics diagnostics_;
 };
 
 std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> Snapshot::compile(
-    std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters) {
-  return SnapshotCompiler(std::move(spec), registry, filters).run();
+    std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters,
+    std::uint64_t auto_connections) {
+  return SnapshotCompiler(std::move(spec), registry, filters, auto_connections).run();
 }
 
 std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener,

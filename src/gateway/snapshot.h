@@ -61,8 +61,10 @@ class Snapshot {
   using FilterKinds = std::span<const std::unique_ptr<FilterKind>>;
 
   // All errors at once. Thread: control (or its pool), one at a time: the registry is not shared.
+  // `auto_connections`: `max_connections` of a listener that leaves it open; 0 = no limit.
   static std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> compile(
-      std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters);
+      std::shared_ptr<const config::Spec> spec, StateRegistry& registry, FilterKinds filters,
+      std::uint64_t auto_connections = 0);
 
   // One listener on which `target` answers everything; for the admin API.
   static std::shared_ptr<const Snapshot> direct(config::ListenerSpec listener,

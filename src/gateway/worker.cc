@@ -132,13 +132,18 @@ void Worker::set_idle(H1Connection& c, bool idle) noexcept {
 }
 
 bool Worker::close_some_idle() {
+  if (close_idle_clients()) return true;
+  client_.close_idle();  // pooled ones last: the requests that are here will want them
+  return false;
+}
+
+bool Worker::close_idle_clients() {
   std::array<H1Connection*, kCloseAtOnce> chosen;
   std::size_t n = 0;
   idle_.for_each([&](H1Connection& c) {
     if (n < chosen.size() && c.expendable(loop_.now())) chosen[n++] = &c;
   });
   for (std::size_t i = 0; i < n; ++i) chosen[i]->cancel();
-  if (n == 0) client_.close_idle();  // pooled ones last: the requests that are here will want them
   return n > 0;
 }
 

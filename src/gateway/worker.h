@@ -106,7 +106,8 @@ class Worker {
   void adopt(std::unique_ptr<H1Connection> c);
   void connection_ended(H1Connection& c) noexcept;
   void set_idle(H1Connection& c, bool idle) noexcept;
-  bool close_some_idle();  // when descriptors run short; false if there was nothing to close
+  bool close_some_idle();     // when descriptors run short; false if there was nothing to close
+  bool close_idle_clients();  // some, to make room for others; false if there was none
   void unpin(SnapshotHolder& h) noexcept;
 
  private:
