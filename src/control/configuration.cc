@@ -161,7 +161,9 @@ net::Task<ChangeResult> Configuration::load_disk(const Change& c) {
     return read_source(path, e);
   });
   bool same = read.bytes == disk_.bytes;
-  if (same && !c.force && !disk_refused_) {
+  // What was refused is tried again by whoever asks for it: something else may have stood in its way.
+  bool again = disk_refused_ && c.who != Change::kFileChange;
+  if (same && !c.force && !again) {
     co_return ChangeResult{
         Outcome::unchanged,
         running_.version,
@@ -284,8 +286,10 @@ void Configuration::note(const Change& c, const ChangeResult& r) {
   if (bad)
     line +=
         fmt::format("; configuration {} stays in force ({} wrong)", r.version, count_errors(r.diagnostics));
+  // Files are looked at oftener than they change.
+  bool nothing = r.outcome == Outcome::unchanged && c.who == Change::kFileChange;
   bool good = !bad && r.outcome != Outcome::overtaken;
-  parts_.notice(good ? Severity::info : Severity::error, line);
+  parts_.notice(nothing ? Severity::debug : good ? Severity::info : Severity::error, line);
 }
 
 }  // namespace gatehouse::control

@@ -21,11 +21,12 @@ namespace gatehouse::control {
 
 struct Change {
   enum class Kind : std::uint8_t { disk, text, rollback };
+  static constexpr std::string_view kFileChange = "file change";
   Kind kind = Kind::disk;
   bool force = false;  // disk: load it even if its bytes are those last read
   bool save = false;   // text: also write it to the main file
   std::string text{};  // the configuration itself
-  std::string who;     // name of the token, or what caused it: `signal`, `file change`
+  std::string who;     // name of the token, or what caused it: `SIGHUP`, kFileChange
 };
 
 struct ChangeResult {

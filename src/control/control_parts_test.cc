@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <simdjson.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,15 +138,18 @@ TEST_F(Files, AWatchTellsOfWritesRenamesAndSwaps) {
   net::SystemClock clock;
   net::EpollPoller poller;
   net::Loop loop(clock, poller, 1);
-  int changes = 0;
-  FileWatch watch(loop, poller, [&] { ++changes; });
-  watch.watch({(folder / "g.yaml").string()});
+  int told = 0;
+  FileWatch watch(loop, poller, [&] { ++told; });
   // Turns until the count is `n`, or nothing more can be expected.
+  int before = 0;
   auto wait_for = [&](int n) {
     Time deadline = after(clock.now(), 5s);
-    while (changes < n && clock.now() < deadline) loop.turn(after(clock.now(), 50ms));
-    return changes;
+    while (told - before < n && clock.now() < deadline) loop.turn(after(clock.now(), 50ms));
+    return told - before;
   };
+  watch.watch({(folder / "g.yaml").string()});
+  EXPECT_EQ(wait_for(1), 1) << "what was read before it is watched may have changed";
+  before = 1;
   write("other", "no concern of ours");
   write("..1/g.yaml", "1b");
   write("..1/g.yaml", "1c");
@@ -156,6 +160,51 @@ TEST_F(Files, AWatchTellsOfWritesRenamesAndSwaps) {
   write("..2/new", "2b");
   fs::rename(folder / "..2/new", folder / "..2/g.yaml");
   EXPECT_EQ(wait_for(3), 3) << "a rename where the link now leads";
+}
+
+TEST_F(Files, AWatchIsNotPutOffByWhatGoesOnBesideIt) {
+  write("g.yaml", "1");
+  net::SystemClock clock;
+  net::EpollPoller poller;
+  net::Loop loop(clock, poller, 1);
+  int told = 0;
+  FileWatch watch(loop, poller, [&] { ++told; });
+  watch.watch({(folder / "g.yaml").string()});
+  auto busy = [&](int n, const std::string& name, Duration most) {
+    Time deadline = after(clock.now(), most);
+    while (told < n && clock.now() < deadline) {
+      write(name, "x");
+      loop.turn(after(clock.now(), 5ms));
+    }
+    return told;
+  };
+  EXPECT_EQ(busy(1, "other", 5s), 1);
+  write("g.yaml", "2");
+  EXPECT_EQ(busy(2, "other", 5s), 2) << "a file that does not concern us is written all the time";
+  EXPECT_EQ(busy(3, "g.yaml", 5s), 3) << "the file itself is written all the time";
+}
+
+TEST_F(Files, WithoutInotifyItSaysSoAndLooksAgain) {
+  write("g.yaml", "1");
+  net::SystemClock clock;
+  net::EpollPoller poller;
+  net::Loop loop(clock, poller, 1);
+  int told = 0;
+  std::vector<std::string> said;
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  int free = ::dup(0);
+  ::close(free);
+  const rlimit none{static_cast<rlim_t>(free), limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  FileWatch watch(loop, poller, [&] { ++told; }, [&](std::string_view what) { said.emplace_back(what); });
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  watch.watch({(folder / "g.yaml").string()});
+  Time deadline = after(clock.now(), 20s);
+  while (told < 1 && clock.now() < deadline) loop.turn(after(clock.now(), 50ms));
+  EXPECT_EQ(told, 1);
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_NE(said[0].find("cannot be watched"), std::string::npos) << said[0];
 }
 
 // ---- admin access

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/epoll.h"
@@ -22,8 +23,11 @@ WatchPlan plan_watch(const std::vector<std::string>& paths);
 // Thread: its loop. Folders are watched, not files: a file that is replaced is another file.
 class FileWatch final : private net::EpollHandler {
  public:
-  // `changed` is called from a timer, once things have been quiet for 50 ms.
-  FileWatch(net::Loop& loop, net::EpollPoller& poller, std::function<void()> changed);
+  // `changed` is called from a timer, once things have been quiet for 50 ms, or a second after they began.
+  // Also when a folder has not been watched before: what was read of it may have changed since. Where the
+  // system does not watch (inotify has limits), it is called every 5 s, and `warn` once.
+  FileWatch(net::Loop& loop, net::EpollPoller& poller, std::function<void()> changed,
+            std::function<void(std::string_view)> warn = nullptr);
   FileWatch(const FileWatch&) = delete;
   ~FileWatch();
 
@@ -32,18 +36,23 @@ class FileWatch final : private net::EpollHandler {
  private:
   void on_events(std::uint32_t events) noexcept override;
   static void settle(void* self) noexcept;
-  void renew();
+  bool renew();
+  void found();
+  void lost_sight(int error);
 
   net::Loop& loop_;
   net::EpollPoller& poller_;
   std::function<void()> changed_;
+  std::function<void(std::string_view)> warn_;  // null once it has been called
   int fd_;
   net::EpollPoller::Ticket ticket_;
   std::vector<std::string> paths_;
   WatchPlan plan_;
   std::map<int, std::string> folders_;  // by watch descriptor
-  bool incomplete_ = false;             // a folder could not be watched: look again
+  bool incomplete_ = false;             // a folder is not there: look again
+  bool blind_ = false;                  // the system does not watch a folder for us
   bool dirty_ = false;
+  Time latest_{};  // while dirty_: when it is told, quiet or not
   net::Timer timer_;
 };
 

@@ -112,7 +112,10 @@ class Process {
         access_log_(
             {.workers = workers_, .on_trouble = [this](std::string_view what) { log_.warning(what); }}),
         offload_(loop_),
-        watch_(loop_, poller_, [this] { control_->configuration().request({.who = "file change"}); }),
+        watch_(
+            loop_, poller_,
+            [this] { control_->configuration().request({.who = std::string(Change::kFileChange)}); },
+            [this](std::string_view what) { log_.warning(what); }),
         signals_(poller_, [this](int s) { on_signal(s); }) {
     if (options.quiet) log_.set_level(Severity::warning);
     for (unsigned i = 0; i < workers_; ++i) {
