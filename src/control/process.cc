@@ -72,13 +72,20 @@ class Startup {
 };
 
 // The admin API's token where the configuration has none: kept in the state folder, so that the commands find
-// it.
-std::expected<std::string, std::string> token_of(const StateFolder& state) {
+// it. Where the folder is not ours to write, what cannot be read there stops nobody either.
+std::expected<std::string, std::string> token_of(const StateFolder& state, const config::AdminSpec& admin,
+                                                 Startup& startup) {
   auto kept = state.read(kTokenFile);
-  if (!kept) return std::unexpected(kept.error());
-  if (*kept && (*kept)->size() >= 32) return (*kept)->substr(0, (*kept)->find('\n'));
+  if (!kept && state.writable()) return std::unexpected(kept.error());
+  if (!kept) startup.warning(kept.error());
+  if (kept && *kept && (*kept)->size() >= 32) return (*kept)->substr(0, (*kept)->find('\n'));
   std::string token = random_token();
-  if (!state.writable()) return token;  // nobody will know it: `admin.token` is the way then
+  if (!state.writable()) {
+    if (admin.enabled && admin.token.empty() && admin.tokens.empty())
+      startup.warning(
+          "so nobody knows the admin API's token; set `admin.token`, or `state` to a writable folder");
+    return token;
+  }
   if (auto written = state.write(kTokenFile, token + "\n"); !written) return std::unexpected(written.error());
   return token;
 }
@@ -244,14 +251,8 @@ int run_process(const ProcessOptions& options) {
     startup.error(state.error());
     return 1;
   }
-  if (!state->writable()) {
-    startup.warning(state->warning());
-    const auto& admin = first.spec->admin;
-    if (admin.enabled && admin.token.empty() && admin.tokens.empty())
-      startup.warning(
-          "so nobody knows the admin API's token; set `admin.token`, or `state` to a writable folder");
-  }
-  auto token = token_of(*state);
+  if (!state->writable()) startup.warning(state->warning());
+  auto token = token_of(*state, first.spec->admin, startup);
   if (!token) {
     startup.error(token.error());
     return 1;
