@@ -27,11 +27,13 @@ GatewayClient::GatewayClient(const GatewayOptions& options) {
   port_ = spec.admin.port;
   if (spec.admin.bind != "0.0.0.0" && spec.admin.bind != "::") host_ = spec.admin.bind;
   if (!options.admin.empty()) {
-    auto colon = options.admin.rfind(':');
-    host_ = options.admin.substr(0, colon);
-    if (host_.size() > 2 && host_.front() == '[') host_ = host_.substr(1, host_.size() - 2);
+    // HOST, HOST:PORT, [ADDRESS], [ADDRESS]:PORT
+    const std::string& admin = options.admin;
+    auto bracket = admin.front() == '[' ? admin.find(']') : std::string::npos;
+    auto colon = admin.find(':', bracket == std::string::npos ? 0 : bracket);
+    host_ = bracket == std::string::npos ? admin.substr(0, colon) : admin.substr(1, bracket - 1);
     if (colon != std::string::npos)
-      port_ = static_cast<std::uint16_t>(std::strtoul(options.admin.c_str() + colon + 1, nullptr, 10));
+      port_ = static_cast<std::uint16_t>(std::strtoul(admin.c_str() + colon + 1, nullptr, 10));
   }
   token_ = options.token.empty() ? spec.admin.token.reveal() : options.token;
 }

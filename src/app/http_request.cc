@@ -31,7 +31,10 @@ class Socket {
   int fd_;
 };
 
-std::string place(const HttpRequest& r) { return fmt::format("{}:{}", r.host, r.port); }
+std::string place(const HttpRequest& r) {
+  const bool v6 = r.host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", r.host, r.port) : fmt::format("{}:{}", r.host, r.port);
+}
 
 std::expected<Socket, std::string> connect_to(const HttpRequest& r) {
   addrinfo hints{};

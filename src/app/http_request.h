@@ -10,7 +10,7 @@
 namespace gatehouse::app {
 
 struct HttpRequest {
-  std::string host = "127.0.0.1";  // an address or a name
+  std::string host = "127.0.0.1";  // an address (of IPv6 without brackets) or a name
   std::uint16_t port = 0;
   std::string method = "GET";
   std::string target = "/";
