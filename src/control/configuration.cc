@@ -87,7 +87,7 @@ config::Diagnostics needs_restart(const config::Spec& before, const config::Spec
 }
 
 Configuration::Configuration(Parts parts, Source first)
-    : parts_(std::move(parts)), disk_(std::move(first)), queued_(parts_.loop) {}
+    : parts_(std::move(parts)), disk_(std::move(first)), paths_(disk_.paths()), queued_(parts_.loop) {}
 
 net::Task<std::expected<void, config::Diagnostics>> Configuration::prepare_first() {
   auto prepared = co_await parts_.publisher.prepare(disk_.spec);
@@ -177,6 +177,7 @@ net::Task<ChangeResult> Configuration::load_disk(const Change& c) {
   disk_refused_ = true;
   if (on_disk_read) on_disk_read();
   if (!disk_.spec) co_return refused(disk_.diagnostics, "the configuration has errors");
+  paths_ = disk_.paths();
   Running next{disk_.spec, 0, c.who, "disk", parts_.loop.wall(), disk_number_};
   auto result = co_await publish(std::move(next), disk_.diagnostics);
   disk_refused_ = result.outcome != Outcome::published;
@@ -188,9 +189,12 @@ net::Task<ChangeResult> Configuration::load_given(const Change& c) {
     Source given;
     std::optional<std::string> main;  // what the main file holds now
   };
+  // A disk with an error may not have come as far as its files: a PUT can repair it all the same.
+  std::vector<std::string> files = disk_.paths();
+  files.insert(files.end(), paths_.begin(), paths_.end());
   Read read = co_await offload(
-      parts_.offload, parts_.loop, [text = c.text, path = parts_.path, e = parts_.environment, disk = disk_] {
-        return Read{read_source_text(text, path, e, disk), e.read_file ? e.read_file(path) : std::nullopt};
+      parts_.offload, parts_.loop, [text = c.text, path = parts_.path, e = parts_.environment, files] {
+        return Read{read_source_text(text, path, e, files), e.read_file ? e.read_file(path) : std::nullopt};
       });
   if (!read.given.spec) co_return refused(read.given.diagnostics, "the configuration has errors");
   if (c.save && (disk_.includes || read.given.includes)) {
@@ -217,6 +221,7 @@ net::Task<ChangeResult> Configuration::load_given(const Change& c) {
   }
   disk_ = std::move(read.given);
   disk_.bytes[parts_.path] = c.text;
+  paths_ = disk_.paths();
   running_.disk = ++disk_number_;
   result.message += "; saved";
   co_return result;

@@ -118,6 +118,8 @@ class Configuration {
 
   Parts parts_;
   Source disk_;
+  std::vector<std::string>
+      paths_;  // of the last on disk that had no error: what a PUT may use besides disk_'s
   std::uint64_t disk_number_ = 1;  // counts up whenever other bytes are read
   bool disk_refused_ = false;      // what was last read did not come into force
   std::optional<Prepared> first_;

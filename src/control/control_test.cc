@@ -134,6 +134,16 @@ TEST(Control, PutMayUseOnlyTheFilesOfTheDisk) {
   EXPECT_EQ(a.status, 422) << a.text;
 }
 
+TEST(Control, PutRepairsADiskThatWasNotReadToItsFiles) {
+  Gateway g("routes: [{path: /one, reply: {body: file:/known}}]\n", {{"/known", "k"}, {"/other", "o"}});
+  ASSERT_TRUE(g.start());
+  g.files["g.yaml"] = "routes: [{path: /one\n";
+  EXPECT_EQ(g.admin("POST /reload").status, 422);
+  Answer a = g.admin("PUT /config", "routes: [{path: /two, reply: {body: file:/known}}]\n");
+  EXPECT_EQ(a.status, 200) << a.text;
+  EXPECT_EQ(g.admin("PUT /config", "routes: [{path: /two, reply: {body: file:/other}}]\n").status, 422);
+}
+
 TEST(Control, RollbackReturnsToTheOneBeforeAndBackAgain) {
   Gateway g(text(kOne));
   ASSERT_TRUE(g.start());

@@ -67,10 +67,10 @@ Source read_source(const std::string& path, const config::Environment& environme
 }
 
 Source read_source_text(std::string_view text, const std::string& name,
-                        const config::Environment& environment, const Source& disk) {
+                        const config::Environment& environment, std::vector<std::string> files) {
   Source source;
   config::Environment e = recorded(environment, source);
-  e.only_files = disk.paths();
+  e.only_files = std::move(files);
   take(config::load_text(text, name, e), source);
   return source;
 }

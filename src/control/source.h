@@ -28,9 +28,9 @@ struct Source {
 
 // Any thread; blocks on files.
 Source read_source(const std::string& path, const config::Environment& environment);
-// `text` in place of the file `name`, as PUT sends it: it may use the files that `disk` used, and no others.
+// `text` in place of the file `name`, as PUT sends it: it may use these files, and no others.
 Source read_source_text(std::string_view text, const std::string& name,
-                        const config::Environment& environment, const Source& disk);
+                        const config::Environment& environment, std::vector<std::string> files);
 
 // Replaces `path` by rename. An empty string, or what went wrong. `may`, if given, is asked at the last
 // moment: a word of its own is why not.
