@@ -89,6 +89,17 @@ TEST(Control, AConfigurationThatCannotBindIsRefusedAsAWhole) {
   EXPECT_EQ(g.ask(8081, "GET /two").status, 0) << "the listener is gone";
 }
 
+TEST(Control, AnotherGatewayOnTheSamePortOfAnotherAddressIsNoticed) {
+  Gateway g(text(kOne) + "listen: {public: {port: 8080, bind: 127.0.0.1}}\n");
+  ASSERT_TRUE(g.start());
+  g.binder.occupied = 8080;
+  g.files["g.yaml"] =
+      text(kOne) + "listen: {public: {port: 8080, bind: 127.0.0.1}, other: {port: 8080, bind: 127.0.0.2}}\n";
+  EXPECT_EQ(g.admin("POST /reload").status, 422);
+  g.files["g.yaml"] = text(kTwo) + "listen: {renamed: {port: 8080, bind: 127.0.0.1}}\n";
+  EXPECT_EQ(g.admin("POST /reload").status, 200) << "a socket of our own is no other gateway";
+}
+
 TEST(Control, PutRunsUntilTheDiskChanges) {
   Gateway g(text(kOne));
   ASSERT_TRUE(g.start());

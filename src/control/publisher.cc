@@ -65,8 +65,13 @@ bool Publisher::all_installed(std::uint64_t version) const noexcept {
   return std::ranges::all_of(installed_, [version](std::uint64_t v) { return v >= version; });
 }
 
-bool Publisher::have_port(std::uint16_t port) const noexcept {
-  return std::ranges::any_of(listening_, [port](const auto& l) { return l.second.address.port == port; });
+// Whether one of our own sockets would be in the way of a probe of `address`.
+bool Publisher::have(const net::SocketAddress& address) const noexcept {
+  auto any = [](const IpAddress& ip) { return ip == IpAddress::v4(0) || ip == IpAddress{}; };
+  return std::ranges::any_of(listening_, [&](const auto& l) {
+    const net::SocketAddress& mine = l.second.address;
+    return mine.port == address.port && (mine.ip == address.ip || any(mine.ip) || any(address.ip));
+  });
 }
 
 const net::SocketAddress* Publisher::address_of(const std::string& listener) const noexcept {
@@ -86,7 +91,7 @@ bool Publisher::bind(const config::ListenerSpec& listener, Prepared& prepared,
   auto ip = parse_ip(listener.bind);
   if (!ip) return refuse("`bind` is no address", "Write an IP address, for example `0.0.0.0` or `::`");
   auto address = net::SocketAddress::of(*ip, listener.port);
-  if (address.port != 0 && !have_port(address.port)) {
+  if (address.port != 0 && !have(address)) {
     if (auto free = parts_.binder.probe(address); !free)
       return refuse(free.error().detail,
                     "Another program, or another gateway, may have this port; choose a free one");

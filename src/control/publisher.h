@@ -89,7 +89,7 @@ class Publisher {
   };
   struct Mailbox;
   bool bind(const config::ListenerSpec& listener, Prepared& prepared, config::Diagnostics& diagnostics);
-  bool have_port(std::uint16_t port) const noexcept;
+  bool have(const net::SocketAddress& address) const noexcept;
   void installed(unsigned worker, std::uint64_t version);
   bool all_installed(std::uint64_t version) const noexcept;
 
