@@ -100,6 +100,24 @@ TEST(Control, AnotherGatewayOnTheSamePortOfAnotherAddressIsNoticed) {
   EXPECT_EQ(g.admin("POST /reload").status, 200) << "a socket of our own is no other gateway";
 }
 
+TEST(Control, RefusedConfigurationsLeaveNoSeriesBehind) {
+  Gateway g("services: {a: http://10.0.0.1}\n");
+  ASSERT_TRUE(g.start());
+  ASSERT_EQ(g.control->publisher().series().size(), 1U);
+  g.binder.occupied = 8081;
+  for (int i = 0; i < 5; ++i) {
+    g.files["g.yaml"] = "services: {a: http://10.0.0.1, b" + std::to_string(i) +
+                        ": http://10.0.0.2}\nlisten: {public: {port: 8080}, other: {port: 8081}}\n";
+    EXPECT_EQ(g.admin("POST /reload").status, 422);
+  }
+  g.files["g.yaml"] = "services: {a: http://10.0.0.1, c: http://10.0.0.2}\n";
+  EXPECT_EQ(g.admin("POST /reload").status, 200);
+  const auto& series = g.control->publisher().series();
+  ASSERT_EQ(series.size(), 2U);
+  EXPECT_EQ(series[0].service, "a");
+  EXPECT_EQ(series[1].service, "c");
+}
+
 TEST(Control, PutRunsUntilTheDiskChanges) {
   Gateway g(text(kOne));
   ASSERT_TRUE(g.start());

@@ -108,15 +108,18 @@ bool Publisher::bind(const config::ListenerSpec& listener, Prepared& prepared,
 
 net::Task<std::expected<Prepared, config::Diagnostics>> Publisher::prepare(
     std::shared_ptr<const config::Spec> spec) {
-  Compiled compiled = co_await offload(parts_.offload, parts_.loop,
-                                       [spec, &registry = parts_.registry, filters = parts_.filters,
-                                        most = parts_.auto_connections]() -> Compiled {
-                                         auto snapshot =
-                                             gateway::Snapshot::compile(spec, registry, filters, most);
-                                         return {std::move(snapshot), registry.all_series()};
-                                       });
-  series_ = std::move(compiled.series);
+  Compiled compiled =
+      co_await offload(parts_.offload, parts_.loop,
+                       [spec, &registry = parts_.registry, filters = parts_.filters,
+                        most = parts_.auto_connections, committed = committed_series_]() -> Compiled {
+                         // What a configuration that was refused has left.
+                         registry.keep_series(committed);
+                         registry.collect();
+                         auto snapshot = gateway::Snapshot::compile(spec, registry, filters, most);
+                         return {std::move(snapshot), registry.all_series()};
+                       });
   if (!compiled.snapshot) co_return std::unexpected(std::move(compiled.snapshot.error()));
+  series_ = std::move(compiled.series);
   Prepared prepared;
   prepared.snapshot = std::move(*compiled.snapshot);
   prepared.sockets.resize(parts_.workers);
@@ -135,6 +138,7 @@ net::Task<void> Publisher::commit(Prepared prepared) {
   co_await parts_.endpoints.prepare(snapshot, after(parts_.loop.now(), kWaitForNames));
   parts_.endpoints.apply(snapshot);
   current_ = snapshot;
+  committed_series_ = series_.size();
   for (auto& [listener, address] : prepared.bound) listening_[listener].address = address;
   for (const auto& listener : snapshot->spec().listeners) {
     listening_[listener.name].bind = listener.bind;

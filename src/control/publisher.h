@@ -78,7 +78,8 @@ class Publisher {
   }  // null at first
   // Where a listener accepts; with the port that was chosen for port 0. nullptr if there is none.
   const net::SocketAddress* address_of(const std::string& listener) const noexcept;
-  // Labels by series index, as of the last compile. The registry itself may be in a job's hands.
+  // Labels by series index, as of the last configuration that compiled. The registry itself may be in a job's
+  // hands.
   const std::vector<gateway::SeriesLabels>& series() const noexcept { return series_; }
 
  private:
@@ -100,6 +101,7 @@ class Publisher {
   std::map<std::string, Listening> listening_;
   std::shared_ptr<const gateway::Snapshot> current_;
   std::vector<gateway::SeriesLabels> series_;
+  std::size_t committed_series_ = 0;  // of series_: those of configurations that came into force
   std::shared_ptr<Publisher*>
       self_;  // cleared when destroyed: mail of workers that is still under way finds nobody
 };

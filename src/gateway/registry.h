@@ -4,6 +4,7 @@
 // Thread: control, at compile time. What it hands out is shared; each such type says how it may be used.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -48,6 +49,12 @@ class StateRegistry {
     auto [it, added] = series_index_.try_emplace(std::move(key), static_cast<std::uint32_t>(series_.size()));
     if (added) series_.push_back(labels);
     return it->second;
+  }
+  // Forgets the series from `count` on. Only those that no snapshot in force has ever had: what was counted
+  // in the cells of an index stays there.
+  void keep_series(std::size_t count) {
+    std::erase_if(series_index_, [count](const auto& s) { return s.second >= count; });
+    series_.resize(std::min(series_.size(), count));
   }
   const std::vector<SeriesLabels>& all_series() const noexcept { return series_; }
 
