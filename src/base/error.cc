@@ -22,6 +22,7 @@ constexpr std::array kTable = {
     ErrcInfo{client_closed, "client_closed", 0, info, "Client closed the connection"},
     ErrcInfo{upgrade_not_available, "upgrade_not_available", 501, info, "Protocol upgrade not available"},
     ErrcInfo{too_many_hops, "too_many_hops", 508, warning, "Loop detected"},
+    ErrcInfo{misdirected, "misdirected", 421, info, "Misdirected request"},
     ErrcInfo{no_route, "no_route", 404, info, "No route"},
     ErrcInfo{method_not_allowed, "method_not_allowed", 405, info, "Method not allowed"},
     ErrcInfo{denied, "denied", 403, info, "Access denied"},
@@ -41,6 +42,9 @@ constexpr std::array kTable = {
     ErrcInfo{upstream_malformed, "upstream_malformed", 502, warning, "Service sent a malformed response"},
     ErrcInfo{upstream_truncated, "upstream_truncated", 502, warning, "Service cut its response short"},
     ErrcInfo{upstream_idle, "upstream_idle", 504, warning, "Service stopped sending"},
+    ErrcInfo{upstream_tls, "upstream_tls", 502, warning, "TLS with the service failed"},
+    ErrcInfo{upstream_certificate, "upstream_certificate", 502, error,
+             "Certificate of the service not accepted"},
     ErrcInfo{io_closed, "io_closed", 502, info, "Connection closed"},
     ErrcInfo{io_reset, "io_reset", 502, info, "Connection reset"},
     ErrcInfo{io_timeout, "io_timeout", 504, info, "Time-out"},
@@ -48,6 +52,9 @@ constexpr std::array kTable = {
     ErrcInfo{io_unreachable, "io_unreachable", 503, info, "Destination unreachable"},
     ErrcInfo{io_no_descriptors, "io_no_descriptors", 503, error, "Out of file descriptors"},
     ErrcInfo{io_failed, "io_failed", 502, warning, "Input or output failed"},
+    ErrcInfo{tls_failed, "tls_failed", 502, info, "TLS failed"},
+    ErrcInfo{tls_certificate, "tls_certificate", 502, info, "Certificate not accepted"},
+    ErrcInfo{tls_not_tls, "tls_not_tls", 502, info, "Not TLS"},
     ErrcInfo{cancelled, "cancelled", 0, debug, "Cancelled"},
 };
 

@@ -33,6 +33,7 @@ enum class Errc : std::uint8_t {
   client_closed,
   upgrade_not_available,
   too_many_hops,
+  misdirected,  // to a connection whose certificate is another host's
   // what the gateway decided
   no_route,
   method_not_allowed,
@@ -53,6 +54,8 @@ enum class Errc : std::uint8_t {
   upstream_malformed,
   upstream_truncated,
   upstream_idle,
+  upstream_tls,          // the TLS handshake failed
+  upstream_certificate,  // its certificate was not accepted
   // plain input and output, before anybody is blamed
   io_closed,
   io_reset,
@@ -61,6 +64,9 @@ enum class Errc : std::uint8_t {
   io_unreachable,
   io_no_descriptors,
   io_failed,
+  tls_failed,
+  tls_certificate,  // the peer's was not accepted
+  tls_not_tls,      // the peer speaks something else
   cancelled,
   last_,
 };

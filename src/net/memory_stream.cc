@@ -113,7 +113,7 @@ bool MemoryStream::serve_writer() noexcept {
   writer_ = nullptr;
   bool gone = false;
   gone_ = &gone;
-  op.waiter.resume();
+  op.waiter.wake();
   if (!gone) gone_ = nullptr;
   return !gone;
 }
@@ -123,7 +123,7 @@ bool MemoryStream::serve_reader() noexcept {
   RecvOp& op = *std::exchange(reader_, nullptr);
   bool gone = false;
   gone_ = &gone;
-  op.waiter.resume();
+  op.waiter.wake();
   if (!gone) gone_ = nullptr;
   return !gone;
 }

@@ -68,22 +68,39 @@ class SliceList {
   std::size_t bytes_ = 0;
 };
 
+// Whom a completion tells: a coroutine, or a stream that stands on this one.
+class Waiter {
+ public:
+  using Wake = void (*)(void*) noexcept;
+  Waiter() noexcept = default;
+  Waiter(Wake wake, void* argument) noexcept : wake_(wake), argument_(argument) {}
+  Waiter(std::coroutine_handle<> h) noexcept : wake_(&resume), argument_(h.address()) {}  // NOLINT: implicit
+  explicit operator bool() const noexcept { return wake_ != nullptr; }
+  void wake() const noexcept { wake_(argument_); }
+
+ private:
+  static void resume(void* h) noexcept { std::coroutine_handle<>::from_address(h).resume(); }
+  Wake wake_ = nullptr;
+  void* argument_ = nullptr;
+};
+
 // Operations under way. Owned by the awaitable; the stream holds a pointer until it completes or is
 // cancelled.
 struct RecvOp {
   std::size_t size_hint = BlockPool::kSmall;  // capacity of the block to read into
   Result<Slice> result{Slice{}};
-  std::coroutine_handle<> waiter;
+  Waiter waiter;
 };
 struct SendOp {
   SliceList data;
   Result<void> result{};
-  std::coroutine_handle<> waiter;
+  Waiter waiter;
   bool moved = false;               // the kernel has taken at least one byte
   Timer* progress_timer = nullptr;  // re-armed whenever bytes move
   Duration progress_limit{};
   MinRate* rate = nullptr;    // the peer's; null = none
   std::size_t uncounted = 0;  // of `data` when the rate was last told
+  SendOp* carried = nullptr;  // the operation whose bytes these carry: its timer is the one that matters
 
   // What has moved since goes to the peer's credit.
   void count() noexcept {
@@ -91,7 +108,8 @@ struct SendOp {
     uncounted = data.bytes();
   }
   void rearm(Loop& loop) noexcept {
-    if (!progress_timer) return;
+    const SendOp& timed = carried ? *carried : *this;
+    if (!timed.progress_timer) return;
     Time slow = kNever;
     if (rate) {
       count();
@@ -99,7 +117,7 @@ struct SendOp {
       rate->begin(loop.now());
       slow = rate->fails_at();
     }
-    loop.set_timer(*progress_timer, std::min(slow, after(loop.now(), progress_limit)));
+    loop.set_timer(*timed.progress_timer, std::min(slow, after(loop.now(), timed.progress_limit)));
   }
 };
 // Completes when the peer's end (FIN, if `on_fin`) or a reset is known. `hook` is called from the loop's
@@ -147,8 +165,9 @@ class Stream {
   virtual bool probe_stale() noexcept { return stale(); }
   virtual void reset_on_close() noexcept = 0;  // a RST instead of a FIN when destroyed
   virtual const SocketAddress& peer() const noexcept = 0;
+  virtual const class TlsInfo* tls() const noexcept { return nullptr; }  // null: clear text
 
-  // The seam proper. `start_*` returns true if the operation completed at once; else it completes by resuming
+  // The seam proper. `start_*` returns true if the operation completed at once; else it completes by waking
   // `waiter` from the loop's stack.
   virtual bool start_recv(RecvOp& op) noexcept = 0;
   virtual void cancel_recv() noexcept = 0;
@@ -183,7 +202,7 @@ class Stream::RecvAwaitable {
     if (deadline_ != kNever) stream_.loop().set_timer(timer_, deadline_);
   }
   Result<Slice> await_resume() noexcept {
-    op_.waiter = nullptr;
+    op_.waiter = {};
     return std::move(op_.result);
   }
 
@@ -192,7 +211,7 @@ class Stream::RecvAwaitable {
     auto* a = static_cast<RecvAwaitable*>(self);
     a->stream_.cancel_recv();
     a->op_.result = fail(Errc::io_timeout);
-    a->op_.waiter.resume();
+    a->op_.waiter.wake();
   }
   Stream& stream_;
   RecvOp op_;
@@ -230,7 +249,7 @@ class Stream::SendAwaitable {
       op_.count();
       if (op_.waiter) op_.rate->end(stream_.loop().now());
     }
-    op_.waiter = nullptr;
+    op_.waiter = {};
     return op_.result;
   }
 
@@ -239,7 +258,7 @@ class Stream::SendAwaitable {
     auto* a = static_cast<SendAwaitable*>(self);
     a->stream_.cancel_send();
     a->op_.result = fail(Errc::io_timeout);
-    a->op_.waiter.resume();
+    a->op_.waiter.wake();
   }
   Stream& stream_;
   SendOp op_;

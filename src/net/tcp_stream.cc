@@ -163,7 +163,7 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
     std::size_t before = op.data.bytes();
     if (try_send(op)) {
       writer_ = nullptr;
-      op.waiter.resume();
+      op.waiter.wake();
       if (!poller.alive(self)) return;
     } else if (op.data.bytes() != before) {
       op.rearm(loop());
@@ -173,7 +173,7 @@ void SocketStream::on_events(std::uint32_t events) noexcept {
     RecvOp& op = *reader_;
     if (try_recv(op)) {
       reader_ = nullptr;
-      op.waiter.resume();
+      op.waiter.wake();
     }
   }
 }

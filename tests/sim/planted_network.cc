@@ -9,8 +9,9 @@ constexpr std::uint64_t kEdge = 16384;  // where bytes get lost
 class FaultyStream final : public net::Stream {
  public:
   FaultyStream(net::StreamPtr inner, Planted& planted)
-      : net::Stream(inner->loop()), planted_(planted), relay_(relay()), inner_(std::move(inner)) {}
-  ~FaultyStream() override { inner_.reset(); }
+      : net::Stream(inner->loop()), planted_(planted), inner_(std::move(inner)) {
+    inner_op_.waiter = {&received, this};
+  }
 
   bool stale() const noexcept override { return inner_->stale(); }
   bool peer_closed() const noexcept override { return inner_->peer_closed(); }
@@ -23,7 +24,6 @@ class FaultyStream final : public net::Stream {
 
   bool start_recv(net::RecvOp& op) noexcept override {
     inner_op_.size_hint = op.size_hint;
-    inner_op_.waiter = waiting_;
     if (planted_.is(Bug::lost_wake) && planted_.strikes(40)) return false;
     if (inner_->start_recv(inner_op_)) {
       op.result = mangled(std::move(inner_op_.result));
@@ -44,29 +44,18 @@ class FaultyStream final : public net::Stream {
   void unwatch_close() noexcept override { inner_->unwatch_close(); }
 
  private:
-  // Stands between the stream and who waits for it: resumed by the one, it goes on with the other, and is
-  // suspended by then, since the other may destroy both.
-  struct Pass {
-    FaultyStream& stream;
-    bool await_ready() const noexcept { return false; }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> self) noexcept {
-      stream.waiting_ = self;
-      net::RecvOp* op = std::exchange(stream.outer_, nullptr);
-      return op ? op->waiter : std::noop_coroutine();
-    }
-    void await_resume() noexcept {
-      stream.outer_->result = stream.mangled(std::move(stream.inner_op_.result));
-    }
-  };
-  net::Task<void> relay() {
-    for (;;) co_await Pass{*this};
+  static void received(void* self) noexcept {
+    auto* stream = static_cast<FaultyStream*>(self);
+    net::RecvOp* op = std::exchange(stream->outer_, nullptr);
+    op->result = stream->mangled(std::move(stream->inner_op_.result));
+    op->waiter.wake();  // may destroy the stream
   }
 
   Result<Slice> mangled(Result<Slice> bytes) {
     if (!bytes || bytes->empty() || !planted_.is(Bug::dropped_byte)) return bytes;
-    std::uint64_t before = received_;
-    received_ += bytes->size();
-    bool edge = before / kEdge != received_ / kEdge;
+    std::uint64_t before = received_bytes_;
+    received_bytes_ += bytes->size();
+    bool edge = before / kEdge != received_bytes_ / kEdge;
     return edge && bytes->size() > 1 ? bytes->first(bytes->size() - 1) : *bytes;
   }
   // A request that leaves in one write leaves twice.
@@ -80,9 +69,7 @@ class FaultyStream final : public net::Stream {
   Planted& planted_;
   net::RecvOp inner_op_;
   net::RecvOp* outer_ = nullptr;
-  std::coroutine_handle<> waiting_;
-  std::uint64_t received_ = 0;
-  net::Task<void> relay_;
+  std::uint64_t received_bytes_ = 0;
   net::StreamPtr inner_;
 };
 
