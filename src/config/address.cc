@@ -76,8 +76,9 @@ Parsed<std::uint16_t> parse_port(std::string_view text) {
 }
 
 // `host`, `host:port`, `[v6]`, `[v6]:port`.
-Parsed<UrlSpec> parse_authority(std::string_view text) {
+Parsed<UrlSpec> parse_authority(std::string_view text, std::uint16_t default_port) {
   UrlSpec url;
+  url.port = default_port;
   std::string_view rest;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
@@ -170,19 +171,21 @@ Parsed<UrlSpec> parse_service_url(std::string_view text) {
   const std::size_t mark = text.find("://");
   const std::string scheme =
       mark == std::string_view::npos ? std::string() : lower_case(text.substr(0, mark));
-  for (std::string_view later : {"https", "h2c", "grpc", "grpcs"}) {
+  for (std::string_view later : {"h2c", "grpc", "grpcs"}) {
     if (scheme == later)
       return complain(fmt::format("`{}://` is not available in this version", later),
-                      "Write `http://` or `unix:/path`");
+                      "Write `http://`, `https://` or `unix:/path`");
   }
   if (scheme.empty()) {
     return complain(fmt::format("`{}` is no URL", text),
-                    parse_authority(text) ? fmt::format("Write `http://{}`", text)
-                                          : "Write for example `http://users:8080` or `unix:/run/app.sock`");
+                    parse_authority(text, 80)
+                        ? fmt::format("Write `http://{}`", text)
+                        : "Write for example `http://users:8080` or `unix:/run/app.sock`");
   }
-  if (scheme != "http")
+  const bool tls = scheme == "https";
+  if (scheme != "http" && !tls)
     return complain(fmt::format("`{}://` is no scheme of a service", scheme),
-                    "Write `http://` or `unix:/path`");
+                    "Write `http://`, `https://` or `unix:/path`");
   std::string_view rest = text.substr(mark + 3);
   if (rest.find('@') != std::string_view::npos)
     return complain("a service's URL holds no user or password",
@@ -191,10 +194,12 @@ Parsed<UrlSpec> parse_service_url(std::string_view text) {
   if (const std::size_t end = rest.find_first_of("/?#"); end != std::string_view::npos) {
     return complain(
         "a service's URL ends after the host and port",
-        fmt::format("Write `http://{}`; for a path in front add `rewrite: {}/*`", rest.substr(0, end),
+        fmt::format("Write `{}://{}`; for a path in front add `rewrite: {}/*`", scheme, rest.substr(0, end),
                     rest[end] == '/' ? rest.substr(end, rest.find_first_of("?#") - end) : "/path"));
   }
-  return parse_authority(rest);
+  auto url = parse_authority(rest, tls ? 443 : 80);
+  if (url) url->tls = tls;
+  return url;
 }
 
 Parsed<HostPattern> parse_host_pattern(std::string_view text) {

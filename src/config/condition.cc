@@ -25,9 +25,10 @@ constexpr std::pair<std::string_view, Kind> kPlainKeys[] = {{"host", Kind::host}
                                                             {"listener", Kind::listener}};
 constexpr std::pair<std::string_view, Kind> kNamedKeys[] = {
     {"header", Kind::header}, {"query", Kind::query}, {"cookie", Kind::cookie}};
-constexpr std::string_view kLaterKeys[] = {"user", "claim", "class", "cert"};
-constexpr std::string_view kEveryKey[] = {"host",     "path",   "method", "ip",
-                                          "listener", "header", "query",  "cookie"};
+constexpr std::string_view kCertificateNames[] = {"subject", "san", "sha256"};
+constexpr std::string_view kLaterKeys[] = {"user", "claim", "class"};
+constexpr std::string_view kEveryKey[] = {"host",   "path",  "method", "ip",  "listener",
+                                          "header", "query", "cookie", "cert"};
 
 constexpr std::pair<std::string_view, Test::Compare> kCompares[] = {
     {">=", Test::Compare::greater_equal}, {"<=", Test::Compare::less_equal}, {"==", Test::Compare::equal},
@@ -302,6 +303,14 @@ std::optional<ConditionKey> read_key(Reader& reader, const Node& key) {
     if (key.value == name) return ConditionKey{kind, {}};
   }
   const std::size_t dot = key.value.find('.');
+  if (std::string_view(key.value).substr(0, dot) == "cert") {
+    const std::string name = dot == std::string::npos ? std::string() : key.value.substr(dot + 1);
+    if (std::ranges::find(kCertificateNames, std::string_view(name)) != std::end(kCertificateNames))
+      return ConditionKey{Kind::cert, name};
+    reader.error(key, fmt::format("`{}` is nothing that a certificate has", key.value),
+                 fmt::format("Known are `cert.{}`", fmt::join(kCertificateNames, "`, `cert.")));
+    return std::nullopt;
+  }
   for (const auto& [prefix, kind] : kNamedKeys) {
     if (dot == std::string::npos || std::string_view(key.value).substr(0, dot) != prefix) continue;
     std::string name = key.value.substr(dot + 1);

@@ -98,6 +98,62 @@ void finish_listener(Reader& reader, const Node& node, void* object) {
         fmt::format("listener `{}` trusts everyone, so any client chooses its own address", listener.name),
         "Name the addresses of your proxies");
   }
+  if (listener.tls && listener.redirect != 0) {
+    reader.error(node_of(node, "redirect"), "`redirect` is for listeners in clear text",
+                 "Remove it here, and write it at the listener that has no `tls`");
+  }
+  if (!listener.tls && !listener.hsts.empty()) {
+    reader.error(node_of(node, "hsts"),
+                 "`hsts` is for listeners with `tls`; browsers ignore it in clear text",
+                 "Write it at the listener that has `tls`");
+  }
+}
+
+void finish_listener_tls(Reader& reader, const Node& node, void* object) {
+  auto& tls = *static_cast<ListenerTlsSpec*>(object);
+  tls.development = tls.certificates.size() == 1 && tls.certificates.front().cert.shown == "dev" &&
+                    tls.certificates.front().cert.text.empty();
+  if (tls.development) {
+    reader.warning(tls.certificates.front().cert.at, "`tls: dev` is a self-signed certificate, made at start",
+                   "For others than yourself write `tls: {cert: FILE, key: FILE}`");
+  }
+  const bool asks = is_written(listener_tls_table(), tls.written, "client");
+  if (!tls.client_ca.empty() && !asks) tls.client = ListenerTlsSpec::Client::required;
+  if (tls.client != ListenerTlsSpec::Client::none && node.is_map() && node.find("client_ca") == nullptr) {
+    reader.error(node_of(node, "client"), "`client` without `client_ca`",
+                 "Name the authorities: `client_ca: FILE`");
+  }
+  const bool one_known =
+      node.is_map() && std::ranges::all_of(node.members, [](const NodeMember& m) {
+        return find_field(listener_tls_table(), m.key.value) < listener_tls_table().fields.size();
+      });
+  if (tls.certificates.empty() && one_known && node.find("cert") == nullptr &&
+      node.find("certificates") == nullptr) {
+    reader.error(node, "`tls` has no certificate", "Write `tls: {cert: FILE, key: FILE}`, or `tls: dev`");
+  }
+  for (CertificateSpec& c : tls.certificates) {
+    if (node.is_map() && c.cert.shown.empty() && node.find("cert") == nullptr &&
+        node.find("certificates") == nullptr)
+      reader.error(node_of(node, "key"), "`key` without `cert`", "Write `tls: {cert: FILE, key: FILE}`");
+    if (c.key.shown.empty()) c.key.text = c.cert.text;  // in one file, as others have it
+    if (c.key.shown.empty()) c.key.at = c.cert.at;
+  }
+}
+
+void finish_service_tls(Reader& reader, const Node& node, void* object) {
+  auto& tls = *static_cast<ServiceTlsSpec*>(object);
+  CertificateSpec& own = tls.identity;
+  if (!own.key.empty() && own.cert.empty() && node.find("cert") == nullptr)
+    reader.error(node_of(node, "key"), "`key` without `cert`", "Write `tls: {cert: FILE, key: FILE}`");
+  if (own.key.shown.empty()) {
+    own.key.text = own.cert.text;
+    own.key.at = own.cert.at;
+  }
+  if (!tls.verify) {
+    reader.warning(reader.at(node_of(node, "verify")),
+                   "the service's certificate is not checked: whoever sits between reads and writes along",
+                   "Name the authority that signed it: `tls: {ca: FILE}`");
+  }
 }
 
 void finish_service(Reader& reader, const Node& node, void* object) {

@@ -7,6 +7,8 @@ namespace gatehouse::config {
 
 void finish_listener(Reader& reader, const Node& node, void* listener);
 void finish_service(Reader& reader, const Node& node, void* service);
+void finish_listener_tls(Reader& reader, const Node& node, void* tls);
+void finish_service_tls(Reader& reader, const Node& node, void* tls);
 void finish_redirect(Reader& reader, const Node& node, void* redirect);
 void finish_reply(Reader& reader, const Node& node, void* reply);
 void finish_route(Reader& reader, const Node& node, void* route);

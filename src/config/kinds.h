@@ -51,6 +51,19 @@ extern const ValueKind<std::vector<std::string>> kListeners;
 extern const ValueKind<std::vector<HeaderOps::Item>> kHeaderItems;
 extern const ValueKind<std::vector<std::string>> kHeaderNames;
 
+// TLS: kinds_tls.cc
+extern const ValueKind<std::vector<CertificateSpec>> kCertificates;
+extern const ValueKind<std::vector<CertificateSpec>> kCertificateFile;
+extern const ValueKind<std::vector<CertificateSpec>> kKeyFile;
+extern const ValueKind<CertificateSpec> kOwnCertificate;
+extern const ValueKind<CertificateSpec> kOwnKey;
+extern const ValueKind<PemText> kPemFile;
+extern const ValueKind<ListenerTlsSpec::Client> kClientCertificate;
+extern const ValueKind<bool> kTlsVersion;
+extern const ValueKind<std::string> kServerName;
+extern const ValueKind<std::uint16_t> kHttpsRedirect;
+extern const ValueKind<std::string> kHsts;
+
 // routes: kinds_route.cc
 extern const ValueKind<std::vector<PathPattern>> kPaths;
 extern const ValueKind<std::vector<HostPattern>> kHosts;

@@ -64,7 +64,7 @@ void read_included(Reader& reader, const Node& node, const std::string& path, Sp
     reader.error(node, fmt::format("more than {} files", kMaxFiles), "Include fewer, larger files");
     return;
   }
-  if (!may_use(reader, node, path)) return;
+  if (!may_use(reader, node, path, path)) return;
   const auto text = reader.environment().read_file ? reader.environment().read_file(path) : std::nullopt;
   if (!text) {
     reader.error(node, fmt::format("the included file `{}` cannot be read", path),

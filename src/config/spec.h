@@ -112,9 +112,21 @@ struct Test {
 };
 
 struct ConditionKey {
-  enum class Kind : std::uint8_t { host, path, method, header, query, cookie, ip, listener, user, claim };
+  enum class Kind : std::uint8_t {
+    host,
+    path,
+    method,
+    header,
+    query,
+    cookie,
+    ip,
+    listener,
+    cert,
+    user,
+    claim
+  };
   Kind kind = Kind::header;
-  std::string name;  // of header (lower case), query, cookie or claim
+  std::string name;  // of header (lower case), query, cookie or claim; `subject`, `san` or `sha256` of cert
   friend bool operator==(const ConditionKey&, const ConditionKey&) = default;
 };
 
@@ -162,7 +174,44 @@ struct Rewrite {
   friend bool operator==(const Rewrite&, const Rewrite&) = default;
 };
 
+// A PEM text from a file (or from a `$NAME` that holds it). What it holds is never shown.
+struct PemText {
+  std::string shown;  // the path, or the source
+  std::string text;
+  Location at;
+  bool empty() const noexcept { return text.empty(); }
+};
+
+struct CertificateSpec {
+  PemText cert;  // the chain, the server's own first
+  PemText key;   // empty = beside the certificate, in its file
+};
+
+// TLS towards clients.
+struct ListenerTlsSpec {
+  enum class Client : std::uint8_t { none, optional, required };
+  std::vector<CertificateSpec> certificates;  // chosen by SNI; the first is the default
+  bool development = false;                   // `tls: dev`: one is made at start
+  PemText client_ca;
+  Client client = Client::none;
+  bool only_1_3 = false;
+  unsigned handshakes = 256;  // under way at a time, per worker
+  Location at;
+  Written written{};
+};
+
+// TLS towards a service.
+struct ServiceTlsSpec {
+  PemText ca;                // empty = the system's
+  CertificateSpec identity;  // shown to the service; empty = none
+  std::string server_name;   // empty = the URL's host
+  bool verify = true;
+  Location at;
+  Written written{};
+};
+
 struct TimeoutsSpec {  // of a listener; against slow clients
+  Duration handshake{10s};
   Duration head{10s};
   Duration body_idle{30s};
   Duration keep_alive{75s};
@@ -184,6 +233,9 @@ struct ListenerSpec {
   std::uint64_t per_address = 0;      // 0 = unlimited
   std::vector<Cidr> trusted_proxies;
   TimeoutsSpec timeouts;
+  std::optional<ListenerTlsSpec> tls;
+  std::uint16_t redirect = 0;  // HTTPS port to which every request is sent; 0 = none
+  std::string hsts;            // Strict-Transport-Security; empty = off
   Written written{};
 };
 
@@ -223,6 +275,7 @@ struct UrlSpec {
   std::string host;  // name, or address without brackets; empty for a unix socket
   std::uint16_t port = 80;
   std::string unix_path;  // of `unix:/path`
+  bool tls = false;       // https
   Location at;
   bool secret = false;  // came from a substitution: show `text` (its source), never the host
 };
@@ -261,6 +314,7 @@ struct ServiceSpec {
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
   std::vector<std::string> only;  // listeners; empty = all
+  ServiceTlsSpec tls;             // of its https URLs
   bool encoded_slash_keep = false;
   std::uint64_t max_in_flight = 0;  // 0 = no limit
   std::optional<CanarySpec> canary;

@@ -63,28 +63,6 @@ std::optional<std::string> replaced(Reader& reader, const Node& node, std::strin
   return out;
 }
 
-std::optional<std::string> contents(Reader& reader, const Node& node, const std::string& path) {
-  if (!may_use(reader, node, path)) return std::nullopt;
-  auto text = reader.environment().read_file ? reader.environment().read_file(path) : std::nullopt;
-  if (!text) {
-    reader.error(node, fmt::format("the file `{}` cannot be read", path),
-                 "It must be a regular file that the gateway's user may read");
-    return std::nullopt;
-  }
-  if (text->size() > kMaxFileSize) {
-    reader.error(node, fmt::format("the file `{}` is larger than {} MB", path, kMaxFileSize / 1024 / 1024));
-    return std::nullopt;
-  }
-  if (reader.files().size() >= kMaxFilesRead) {
-    reader.error(node, fmt::format("more than {} files are read", kMaxFilesRead));
-    return std::nullopt;
-  }
-  reader.add_file(path);
-  if (text->ends_with('\n')) text->pop_back();
-  if (text->ends_with('\r')) text->pop_back();
-  return text;
-}
-
 bool names_file(std::string_view text) {
   return text.starts_with("file:/") || text.starts_with("file:./") || text.starts_with("file:../");
 }
@@ -95,7 +73,8 @@ void substitute_scalar(Reader& reader, Node& node) {
     value = variable(reader, node, std::string_view(node.value).substr(1));
     node.whole = true;
   } else if (names_file(node.value)) {
-    value = contents(reader, node, beside(reader.at(node).file, node.value.substr(5)));
+    const std::string path = beside(reader.at(node).file, node.value.substr(5));
+    value = contents(reader, node, path, path);
     node.whole = true;
   } else if (node.value.find('$') != std::string::npos) {
     bool variables = false;
@@ -119,6 +98,29 @@ void substitute(Reader& reader, Node& node) {
   for (NodeMember& member : node.members) substitute(reader, member.value);
 }
 
+std::optional<std::string> contents(Reader& reader, const Node& node, const std::string& path,
+                                    const std::string& shown) {
+  if (!may_use(reader, node, path, shown)) return std::nullopt;
+  auto text = reader.environment().read_file ? reader.environment().read_file(path) : std::nullopt;
+  if (!text) {
+    reader.error(node, fmt::format("the file `{}` cannot be read", shown),
+                 "It must be a regular file that the gateway's user may read");
+    return std::nullopt;
+  }
+  if (text->size() > kMaxFileSize) {
+    reader.error(node, fmt::format("the file `{}` is larger than {} MB", shown, kMaxFileSize / 1024 / 1024));
+    return std::nullopt;
+  }
+  if (reader.files().size() >= kMaxFilesRead) {
+    reader.error(node, fmt::format("more than {} files are read", kMaxFilesRead));
+    return std::nullopt;
+  }
+  reader.add_file(path);
+  if (text->ends_with('\n')) text->pop_back();
+  if (text->ends_with('\r')) text->pop_back();
+  return text;
+}
+
 std::string beside(const std::string& file, const std::string& path) {
   if (path.starts_with('/')) return path;
   const std::size_t slash = file.rfind('/');
@@ -127,10 +129,10 @@ std::string beside(const std::string& file, const std::string& path) {
   return slash == std::string::npos ? std::string(rest) : file.substr(0, slash + 1) + std::string(rest);
 }
 
-bool may_use(Reader& reader, const Node& node, const std::string& path) {
+bool may_use(Reader& reader, const Node& node, const std::string& path, const std::string& shown) {
   const auto& allowed = reader.environment().only_files;
   if (!allowed || std::ranges::find(*allowed, path) != allowed->end()) return true;
-  reader.error(node, fmt::format("the file `{}` may not be used here", path),
+  reader.error(node, fmt::format("the file `{}` may not be used here", shown),
                "A configuration that is sent may use only the files that the one on disk uses");
   return false;
 }

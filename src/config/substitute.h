@@ -2,6 +2,9 @@
 // inject YAML.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "config/reader.h"
 
 namespace gatehouse::config {
@@ -12,7 +15,12 @@ void substitute(Reader& reader, Node& node);
 // `path` as seen from `file`: relative paths are beside the file that names them.
 std::string beside(const std::string& file, const std::string& path);
 
+// What the file holds, without its last line's end; it is one of those that control watches. Nothing, and
+// reported, if it cannot be read or may not be used. `shown`: what an error may call it.
+std::optional<std::string> contents(Reader& reader, const Node& node, const std::string& path,
+                                    const std::string& shown);
+
 // True if the environment lets a configuration use this path; otherwise an error is added.
-bool may_use(Reader& reader, const Node& node, const std::string& path);
+bool may_use(Reader& reader, const Node& node, const std::string& path, const std::string& shown);
 
 }  // namespace gatehouse::config

@@ -21,6 +21,7 @@ constexpr std::int64_t kTera = 1LL << 40;
 
 using T = TimeoutsSpec;
 constinit const Field kTimeoutFields[] = {
+    value<&T::handshake>("handshake", kDuration, "for a TLS handshake", {.min = kMillisecond, .max = kHour}),
     value<&T::head>("head", kDuration, "from the first byte of a request to the end of its head",
                     {.min = kMillisecond, .max = kHour}),
     value<&T::body_idle>("body_idle", kDuration, "without a byte of a request's body",
@@ -34,10 +35,40 @@ constinit const Field kTimeoutFields[] = {
                         "per second, averaged over the last 30 s, once 30 s of a body have passed, while the "
                         "client is what is waited for",
                         {.min = 1, .max = kTera, .zero = "off"}),
-    later("handshake"),
 };
 constinit const Table kTimeoutTable =
     table_of<T>("listen.<name>.timeouts", "Against slow clients.", kTimeoutFields);
+
+using Tls = ListenerTlsSpec;
+constinit const Field kListenerTlsFields[] = {
+    value<&Tls::certificates>("cert", kCertificateFile, "PEM file with the certificate and its chain",
+                              {.default_text = "required, or `certificates`, or `dev`"}),
+    value<&Tls::certificates>("key", kKeyFile, "PEM file with the private key",
+                              {.default_text = "in the file of `cert`"}),
+    value<&Tls::certificates>(
+        "certificates", kCertificates,
+        "several, chosen by the name that the client asks for; the first is the default",
+        {.default_text = "none", .filled = true}),
+    value<&Tls::client_ca>("client_ca", kPemFile,
+                           "PEM file with the authorities whose certificates clients show",
+                           {.default_text = "none"}),
+    value<&Tls::client>("client", kClientCertificate, "whether clients have to show one",
+                        {.default_text = "`required` with `client_ca`, else `none`"}),
+    value<&Tls::only_1_3>("min", kTlsVersion, "oldest version of TLS"),
+    value<&Tls::handshakes>("handshakes", kNumber,
+                            "handshakes under way at a time, per worker; further ones wait",
+                            {.min = 1, .max = 100'000}),
+};
+constinit const Table kListenerTlsTable = [] {
+  Table table =
+      table_of<Tls>("listen.<name>.tls",
+                    "TLS towards clients. `tls: dev` is a self-signed certificate made at start; a list is "
+                    "short for `certificates`.",
+                    kListenerTlsFields);
+  table.short_field = "certificates";
+  table.finish = finish_listener_tls;
+  return table;
+}();
 
 using L = ListenerSpec;
 constinit const Field kListenerFields[] = {
@@ -65,11 +96,13 @@ constinit const Field kListenerFields[] = {
     value<&L::trusted_proxies>("trusted_proxies", kCidrs, "peers whose `X-Forwarded-*` are believed",
                                {.default_text = "none"}),
     group<&L::timeouts>("timeouts", kTimeoutTable, "against slow clients"),
-    later("tls"),
+    optional<&L::tls>("tls", kListenerTlsTable, "TLS", {.default_text = "off"}),
+    value<&L::redirect>("redirect", kHttpsRedirect,
+                        "`https`, or `https:PORT`: every request is sent there (308), before anything else"),
+    value<&L::hsts>("hsts", kHsts,
+                    "Strict-Transport-Security; `on` is `max-age=31536000`. Never sent in clear text"),
     later("auth"),
     later("proxy_protocol"),
-    later("redirect"),
-    later("hsts"),
     later("auth_check"),
     later("jwks"),
 };
@@ -149,6 +182,27 @@ constinit const Field kCanaryFields[] = {
 };
 constinit const Table kCanaryTable = table_of<CanarySpec>("services.<name>.canary", "", kCanaryFields);
 
+using ServiceTls = ServiceTlsSpec;
+constinit const Field kServiceTlsFields[] = {
+    value<&ServiceTls::ca>("ca", kPemFile, "PEM file with the authorities to trust",
+                           {.default_text = "the system's"}),
+    value<&ServiceTls::identity>("cert", kOwnCertificate, "PEM file with the gateway's own certificate",
+                                 {.default_text = "none"}),
+    value<&ServiceTls::identity>("key", kOwnKey, "PEM file with its private key",
+                                 {.default_text = "in the file of `cert`"}),
+    value<&ServiceTls::server_name>("server_name", kServerName,
+                                    "name that is asked for and that the certificate covers",
+                                    {.default_text = "the URL's host"}),
+    value<&ServiceTls::verify>("verify", kSwitch,
+                               "whether the certificate is checked; `off` is warned about"),
+};
+constinit const Table kServiceTlsTable = [] {
+  Table table = table_of<ServiceTls>("services.<name>.tls", "TLS towards a service with `https://` URLs.",
+                                     kServiceTlsFields);
+  table.finish = finish_service_tls;
+  return table;
+}();
+
 using S = ServiceSpec;
 constinit const Field kServiceFields[] = {
     value<&S::versions>(
@@ -194,13 +248,13 @@ constinit const Field kServiceFields[] = {
                     {.default_text = "all", .filled = true}),
     value<&S::encoded_slash_keep>("encoded_slash", kEncodedSlash,
                                   "whether `%2F` in a path is refused, or kept and forwarded as it came"),
+    group<&S::tls>("tls", kServiceTlsTable, "of `https://` URLs"),
     value<&S::max_in_flight>("max_in_flight", kCount, "requests at a time; more get 503",
                              {.min = 1, .max = 10'000'000, .zero = "none"}),
     value<&S::canary>("canary", kCanary, "a version and its share of what goes to the service as a whole",
                       {.in_defaults = false}),
     later("auth"),
     later("limit"),
-    later("tls"),
     later("breaker"),
     later("fallback"),
     later("cache"),
@@ -370,15 +424,16 @@ constinit const Field kTopFields[] = {
 };
 constinit const Table kTopTable = table_of<Spec>("", "The file itself.", kTopFields);
 
-constexpr const Table* kAllTables[] = {&kTopTable,   &kListenerTable, &kTimeoutTable,  &kServiceTable,
-                                       &kRetryTable, &kHealthTable,   &kRouteTable,    &kRedirectTable,
-                                       &kReplyTable, &kHeadersTable,  &kHeaderOpTable, &kLogTable,
-                                       &kAdminTable};
+constexpr const Table* kAllTables[] = {&kTopTable,      &kListenerTable,   &kListenerTlsTable, &kTimeoutTable,
+                                       &kServiceTable,  &kServiceTlsTable, &kRetryTable,       &kHealthTable,
+                                       &kRouteTable,    &kRedirectTable,   &kReplyTable,       &kHeadersTable,
+                                       &kHeaderOpTable, &kLogTable,        &kAdminTable};
 
 }  // namespace
 
 const Table& top_table() { return kTopTable; }
 const Table& listener_table() { return kListenerTable; }
+const Table& listener_tls_table() { return kListenerTlsTable; }
 const Table& service_table() { return kServiceTable; }
 const Table& route_table() { return kRouteTable; }
 const Table& canary_table() { return kCanaryTable; }

@@ -9,6 +9,7 @@ namespace gatehouse::config {
 
 const Table& top_table();
 const Table& listener_table();
+const Table& listener_tls_table();
 const Table& service_table();
 const Table& route_table();
 const Table& canary_table();

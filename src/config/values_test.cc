@@ -76,10 +76,14 @@ TEST(Values, UrlsOfServices) {
   EXPECT_EQ(url->port, 8080);
   EXPECT_EQ(parse_service_url("http://[fd00::1]")->host, "fd00::1");
   EXPECT_EQ(parse_service_url("http://[fd00::1]")->port, 80);
+  EXPECT_FALSE(url->tls);
+  EXPECT_TRUE(parse_service_url("https://a")->tls);
+  EXPECT_EQ(parse_service_url("https://a")->port, 443);
+  EXPECT_EQ(parse_service_url("HTTPS://a:8443")->port, 8443);
   EXPECT_EQ(parse_service_url("unix:/run/a.sock")->unix_path, "/run/a.sock");
-  for (std::string_view text :
-       {"", "http://", "http://a b", "http://a/b", "http://a?x", "http://a:0", "http://a:", "https://a",
-        "h2c://a", "grpc://a", "unix:a", "http://..", "http://a:80:80", "//a", "http://u:p@a"}) {
+  for (std::string_view text : {"", "http://", "http://a b", "http://a/b", "http://a?x", "http://a:0",
+                                "http://a:", "https://", "https://a/b", "h2c://a", "grpc://a", "unix:a",
+                                "http://..", "http://a:80:80", "//a", "http://u:p@a"}) {
     EXPECT_FALSE(parse_service_url(text).has_value()) << text;
   }
 }

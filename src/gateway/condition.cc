@@ -146,6 +146,7 @@ std::string key_text(const config::ConditionKey& key) {
     case Kind::cookie: return "cookie." + key.name;
     case Kind::ip: return "ip";
     case Kind::listener: return "listener";
+    case Kind::cert: return "cert." + key.name;
     case Kind::user: return "user";
     case Kind::claim: return "claim." + key.name;
   }

@@ -14,6 +14,7 @@
 #include "config/spec.h"
 #include "http/message.h"
 #include "http/path.h"
+#include "net/tls_info.h"
 
 namespace gatehouse::gateway {
 
@@ -36,7 +37,8 @@ struct RouteQuery {
   std::string_view path;                       // normalised; begins with '/'
   std::array<std::uint8_t, 16> client{};       // IPv4 as IPv4-mapped
   std::string_view listener;
-  const Attributes* attributes = nullptr;  // null = not established yet
+  const net::TlsPeer* certificate = nullptr;  // of the client, verified; null = none
+  const Attributes* attributes = nullptr;     // null = not established yet
 };
 
 enum class Truth : std::uint8_t { no, yes, unknown };  // unknown: a late attribute is not established yet
@@ -196,6 +198,13 @@ bool ConditionTable::any_value(std::uint32_t index, const RouteQuery& query, F e
       if (query.request->method == http::Method::head) note("GET");
       return found;
     case Key::listener: note(query.listener); return found;
+    case Key::cert:
+      if (query.certificate == nullptr) return false;
+      if (c.name == "subject") note(query.certificate->subject);
+      if (c.name == "sha256") note(query.certificate->sha256);
+      if (c.name == "san")
+        for (const std::string& n : query.certificate->names) note(n);
+      return found;
     case Key::user:
     case Key::claim:
       if (query.attributes == nullptr) return false;
