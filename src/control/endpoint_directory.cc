@@ -161,18 +161,21 @@ void EndpointDirectory::publish_users_of(const std::string& text) {
   if (any && on_change) on_change();
 }
 
-std::shared_ptr<upstream::EndpointSet> EndpointDirectory::endpoints_of(const config::VersionSpec& spec,
-                                                                       const Endpoints& known) const {
+std::shared_ptr<upstream::EndpointSet> EndpointDirectory::endpoints_of(
+    const config::VersionSpec& spec, const upstream::ServiceVersion& version, const Endpoints& known) const {
   auto set = std::make_shared<upstream::EndpointSet>();
   bool resolving = false;
   auto add = [&](net::SocketAddress address, const config::UrlSpec& url) {
-    auto same = [&](const auto& e) { return e->address() == address; };
+    upstream::EndpointTls tls;
+    if (url.tls) tls = {version.tls, version.server_name.empty() ? url.host : version.server_name};
+    auto same = [&](const auto& e) { return e->address() == address && e->tls() == tls; };
     if (std::ranges::any_of(set->endpoints, same)) return;  // two names of one machine
     // A URL that came from a substitution is shown as its source everywhere.
     std::string shown = url.secret ? url.text : net::to_string(address);
     auto old = std::ranges::find_if(known, [&](const auto& e) { return same(e) && e->name() == shown; });
     if (old != known.end()) return set->endpoints.push_back(*old);
-    set->endpoints.push_back(std::make_shared<upstream::Endpoint>(std::move(address), std::move(shown)));
+    set->endpoints.push_back(
+        std::make_shared<upstream::Endpoint>(std::move(address), std::move(shown), std::move(tls)));
   };
   for (const auto& url : spec.urls) {
     if (!url.unix_path.empty()) {
@@ -195,7 +198,7 @@ void EndpointDirectory::publish(const config::VersionSpec& spec, const upstream:
                                 Endpoints known) {
   auto before = version.shared->slot.load();
   known.insert(known.begin(), before->endpoints.begin(), before->endpoints.end());
-  auto set = endpoints_of(spec, known);
+  auto set = endpoints_of(spec, version, known);
   if (set->state == before->state && set->reason == before->reason && set->endpoints == before->endpoints)
     return;
   version.shared->slot.publish(std::move(set));

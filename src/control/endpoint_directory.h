@@ -70,6 +70,7 @@ class EndpointDirectory {
   using Endpoints = std::vector<std::shared_ptr<upstream::Endpoint>>;
   void publish(const config::VersionSpec& spec, const upstream::ServiceVersion& version, Endpoints known);
   std::shared_ptr<upstream::EndpointSet> endpoints_of(const config::VersionSpec& spec,
+                                                      const upstream::ServiceVersion& version,
                                                       const Endpoints& known) const;
 
   net::Loop& loop_;

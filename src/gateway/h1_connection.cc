@@ -142,6 +142,10 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   input_.remove_prefix(reader.consumed());
   if (input_.empty()) input_ = Slice{};
   x.set_upgrade(reader.upgrade());
+  if (const net::TlsInfo* tls = stream_->tls()) {
+    x.set_tls(tls);
+    x.request().scheme = "https";
+  }
 
   if (reader.framing().kind != http::Framing::Kind::none) {
     upstream::H1BodyPolicy policy{.sender = Origin::client,

@@ -111,6 +111,7 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
       co_return std::unexpected(client_error(settled.error()));
   }
   http::H1Out how = frame(reply);
+  if (!listener_.hsts.empty()) reply.head->headers.set("Strict-Transport-Security", listener_.hsts);
   BlockRef block = loop.blocks().get(std::max(BlockPool::kSmall, http::head_size_bound(*reply.head)));
   char* out = block->data();
   std::size_t n = http::write_response_head(*reply.head, how, x.worker().date(), {out, block->capacity()});

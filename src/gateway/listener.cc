@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/h1_connection.h"
+#include "gateway/tls_handshakes.h"
 #include "net/loop.h"
 
 namespace gatehouse::gateway {
@@ -57,6 +58,7 @@ void Listener::take(net::StreamPtr stream) {
     return;
   }
   bump(worker_.stats().accepted);
+  if (listener->tls) return worker_.handshakes().begin(*listener, std::move(permit), std::move(stream));
   worker_.adopt(std::make_unique<H1Connection>(worker_, name_, std::move(permit), std::move(stream)));
 }
 

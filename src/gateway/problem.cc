@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kRetryAfterSeconds = {"1", "2", "3"};
 
+// What is wrong with a service's certificate is for its operators, not for clients.
+bool tells_detail(Errc code) noexcept {
+  return code != Errc::upstream_certificate && code != Errc::upstream_tls;
+}
+
 // Appends to memory that is known to be large enough.
 class DocumentWriter {
  public:
@@ -46,7 +51,7 @@ std::string_view problem_document(const Error& error, std::string_view request_i
   w.put_member(R"({"type":"about:blank","title":")", info.title);
   w.put(R"(,"status":)");
   w.put_number(problem_status(error.code));
-  if (!error.detail.empty()) w.put_member(R"(,"detail":")", error.detail);
+  if (!error.detail.empty() && tells_detail(error.code)) w.put_member(R"(,"detail":")", error.detail);
   w.put_member(R"(,"reason":")", info.reason);
   w.put_member(R"(,"request_id":")", request_id);
   w.put("}\n");

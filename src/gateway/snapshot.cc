@@ -7,6 +7,7 @@
 #include "gateway/forwarding.h"
 #include "gateway/problem.h"
 #include "gateway/targets.h"
+#include "gateway/tls_compile.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -18,10 +19,11 @@ std::uint64_t next_version() noexcept {
 
 // The same service, version and URLs share their endpoints over reloads; other URLs are other endpoints, so
 // that the snapshot before keeps those it was compiled for.
-std::string version_key(const config::ServiceSpec& s, const config::VersionSpec& v) {
+std::string version_key(const config::ServiceSpec& s, const config::VersionSpec& v, const ServiceTls& tls) {
   std::string key = "version/" + s.name + "/" + v.name;
   for (const auto& u : v.urls)  // by what it leads to: the text of one from a `file:` stays the same
-    key += " " + u.host + ":" + std::to_string(u.port) + u.unix_path;
+    key += " " + u.host + ":" + std::to_string(u.port) + u.unix_path + (u.tls ? "/tls" : "");
+  if (tls.context) key += " " + s.tls.server_name + "/" + std::to_string(tls.number);
   return key;
 }
 
@@ -83,11 +85,13 @@ class SnapshotCompiler {
     service.policy = policy_of(s);
     service.balance = s.balance;
     service.shared = registry_.get<upstream::SharedService>("service/" + s.name);
+    ServiceTls tls = compile_tls(s, registry_, diagnostics_);
+    service.tls_state = tls.state;
     for (const auto& v : s.versions) {
-      auto shared = registry_.get<upstream::SharedVersion>(version_key(s, v), [this] {
+      auto shared = registry_.get<upstream::SharedVersion>(version_key(s, v, tls), [this] {
         return std::make_shared<upstream::SharedVersion>(registry_.next_index());
       });
-      service.versions.push_back({v.name, std::move(shared)});
+      service.versions.push_back({v.name, std::move(shared), tls.context, s.tls.server_name});
     }
     snapshot_->services_.push_back(std::move(service));
   }
@@ -120,6 +124,11 @@ class SnapshotCompiler {
     listener.spec = l;
     if (l.max_connections == 0) listener.spec.max_connections = auto_connections_;
     listener.shared = registry_.get<SharedListener>("listener/" + l.name);
+    ListenerTls tls = compile_tls(l, registry_, diagnostics_);
+    listener.tls = std::move(tls.context);
+    listener.tls_state = std::move(tls.state);
+    if (l.redirect)
+      listener.direct = snapshot_->add_direct(l.name, std::make_unique<HttpsRedirectTarget>(l.redirect));
     for (const auto& f : filters_)
       f->compile(ListenerContext{spec_, l, registry_, snapshot_->filters_}, listener.chain, diagnostics_);
     snapshot_->listeners_.push_back(std::move(listener));
@@ -209,14 +218,21 @@ std::shared_ptr<const Snapshot> Snapshot::direct(config::ListenerSpec listener,
   s->spec_ = std::make_shared<config::Spec>();
   config::Diagnostics none;
   s->router_ = Router::compile(*s->spec_, none);
-  s->direct_ = std::make_unique<CompiledRoute>();
-  s->direct_->name = listener.name;
-  s->direct_->target = std::move(target);
+  const CompiledRoute* direct = s->add_direct(listener.name, std::move(target));
   s->listeners_.push_back({.spec = std::move(listener),
                            .chain = {},
                            .shared = std::make_shared<SharedListener>(),
-                           .direct = s->direct_.get()});
+                           .tls = nullptr,
+                           .tls_state = nullptr,
+                           .direct = direct});
   return s;
+}
+
+const CompiledRoute* Snapshot::add_direct(const std::string& name, std::unique_ptr<const Target> target) {
+  auto route = std::make_unique<CompiledRoute>();
+  route->name = name;
+  route->target = std::move(target);
+  return direct_.emplace_back(std::move(route)).get();
 }
 
 const CompiledListener* Snapshot::listener(std::string_view name) const noexcept {

@@ -13,6 +13,7 @@
 #include "gateway/router.h"
 #include "gateway/shared_listener.h"
 #include "gateway/target.h"
+#include "net/tls_context.h"
 #include "upstream/service.h"
 
 namespace gatehouse::gateway {
@@ -29,6 +30,8 @@ struct CompiledListener {
   config::ListenerSpec spec;
   ListenerChain chain;
   std::shared_ptr<SharedListener> shared;
+  std::shared_ptr<const net::TlsServerContext> tls;  // null = clear text
+  std::shared_ptr<const void> tls_state;             // ListenerTls::state
   const CompiledRoute* direct = nullptr;  // serves everything, without the router (the admin listener)
 };
 
@@ -82,6 +85,7 @@ class Snapshot {
  private:
   friend class SnapshotCompiler;
   Snapshot() = default;
+  const CompiledRoute* add_direct(const std::string& name, std::unique_ptr<const Target> target);
   std::uint64_t version_ = 0;
   std::shared_ptr<const config::Spec> spec_;
   std::unique_ptr<const Router> router_;
@@ -89,7 +93,7 @@ class Snapshot {
   std::vector<upstream::Service> services_;
   std::vector<CompiledRoute> routes_;
   std::vector<CompiledListener> listeners_;
-  std::unique_ptr<CompiledRoute> direct_;
+  std::vector<std::unique_ptr<CompiledRoute>> direct_;  // of listeners
 };
 
 }  // namespace gatehouse::gateway

@@ -1,9 +1,13 @@
 #include "gateway/targets.h"
 
+#include <array>
+#include <charconv>
+
 #include "gateway/exchange.h"
 #include "gateway/forwarding.h"
 #include "gateway/trace_context.h"
 #include "gateway/worker.h"
+#include "http/path.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -71,6 +75,23 @@ net::Task<Result<Reply>> RedirectTarget::answer(Exchange& x) const {
   head->headers.add(
       http::HeaderId::location,
       redirect_target(rewrite_of(to_, x.choice()), x.choice().captures, x.request().query, x.arena()));
+  co_return Reply{head, nullptr};
+}
+
+net::Task<Result<Reply>> HttpsRedirectTarget::answer(Exchange& x) const {
+  const http::RequestHead& request = x.request();
+  std::string_view host = http::host_without_port(request.host);
+  if (host.empty())  // HTTP/1.0
+    co_return fail(Errc::malformed_request, "without Host there is nowhere to be sent", Origin::client);
+  std::array<char, 8> port{};
+  std::string_view suffix;
+  if (port_ != 443) {
+    port[0] = ':';
+    suffix = {port.data(), std::to_chars(port.data() + 1, port.data() + port.size(), port_).ptr};
+  }
+  auto* head = x.new_response(308);
+  head->headers.add(http::HeaderId::location,
+                    x.arena().concat("https://", host, suffix, request.path, request.query));
   co_return Reply{head, nullptr};
 }
 

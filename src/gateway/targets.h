@@ -49,6 +49,16 @@ class RedirectTarget final : public Target {
   std::uint16_t status_;
 };
 
+// The same host and path over HTTPS.
+class HttpsRedirectTarget final : public Target {
+ public:
+  explicit HttpsRedirectTarget(std::uint16_t port) noexcept : port_(port) {}
+  net::Task<Result<Reply>> answer(Exchange& x) const override;
+
+ private:
+  std::uint16_t port_;
+};
+
 class ReplyTarget final : public Target {
  public:
   explicit ReplyTarget(config::ReplySpec spec) : spec_(std::move(spec)) {}

@@ -6,6 +6,7 @@
 
 #include "gateway/h1_connection.h"
 #include "gateway/listener.h"
+#include "gateway/tls_handshakes.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -29,6 +30,7 @@ Worker::Worker(net::Loop& loop, net::Network& network, RecordSink& sink, Options
       sink_(sink),
       options_(std::move(options)),
       client_(loop, network),
+      handshakes_(std::make_unique<TlsHandshakes>(*this)),
       drain_timer_(
           [](void* self) noexcept {
             auto* w = static_cast<Worker*>(self);
@@ -41,6 +43,7 @@ Worker::Worker(net::Loop& loop, net::Network& network, RecordSink& sink, Options
 
 Worker::~Worker() {
   listeners_.clear();
+  handshakes_.reset();
   while (H1Connection* c = active_.pop_front()) delete c;
   while (H1Connection* c = idle_.pop_front()) delete c;
 }
@@ -144,12 +147,13 @@ bool Worker::close_idle_clients() {
     if (n < chosen.size() && c.expendable(loop_.now())) chosen[n++] = &c;
   });
   for (std::size_t i = 0; i < n; ++i) chosen[i]->cancel();
-  return n > 0;
+  return n > 0 || handshakes_->close_some_waiting();
 }
 
 void Worker::begin_drain(Time deadline) {
   draining_ = true;
   listeners_.clear();
+  handshakes_->cancel_all();
   while (H1Connection* c = idle_.front()) c->cancel();
   active_.for_each([](H1Connection& c) { c.finish_soon(); });
   loop_.set_timer(drain_timer_, deadline);

@@ -20,6 +20,7 @@ namespace gatehouse::gateway {
 
 class Listener;
 class H1Connection;
+class TlsHandshakes;
 class Worker;
 
 // A snapshot on one worker, with plain counts of who uses it: a request takes a pin, not a shared_ptr.
@@ -53,9 +54,12 @@ class SnapshotPin {
 // control.
 struct WorkerStats {
   std::atomic<std::uint64_t> accepted{0};
-  std::atomic<std::uint64_t> connections{0};       // open now
-  std::atomic<std::uint64_t> rejected{0};          // beyond max_connections or per_address
-  std::atomic<std::uint64_t> accept_failures{0};   // out of descriptors
+  std::atomic<std::uint64_t> connections{0};      // open now
+  std::atomic<std::uint64_t> rejected{0};         // beyond max_connections or per_address
+  std::atomic<std::uint64_t> accept_failures{0};  // out of descriptors
+  std::atomic<std::uint64_t> tls_full{0};         // handshakes
+  std::atomic<std::uint64_t> tls_resumed{0};
+  std::atomic<std::uint64_t> tls_failed{0};
   std::atomic<std::uint64_t> exchanges{0};         // in progress now
   std::atomic<std::uint64_t> snapshot_version{0};  // in use
   std::atomic<std::uint64_t> snapshots{0};         // held: the current one and those that requests still pin
@@ -103,6 +107,7 @@ class Worker {
   std::string_view date();  // value of a Date field, made once a second
 
   // For listeners and connections.
+  TlsHandshakes& handshakes() noexcept { return *handshakes_; }
   void adopt(std::unique_ptr<H1Connection> c);
   void connection_ended(H1Connection& c) noexcept;
   void set_idle(H1Connection& c, bool idle) noexcept;
@@ -124,6 +129,7 @@ class Worker {
   SnapshotHolder* current_ = nullptr;
   std::vector<std::unique_ptr<SnapshotHolder>> holders_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<TlsHandshakes> handshakes_;
   List<H1Connection> active_;
   List<H1Connection> idle_;  // longest idle first
   std::size_t open_ = 0;

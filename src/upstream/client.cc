@@ -21,6 +21,9 @@ Error connect_error(const Error& e) noexcept {
     case Errc::io_timeout:
       return {Errc::connect_timeout, Origin::upstream, Retry::safe,
               "the connection was not accepted in time"};
+    case Errc::tls_certificate: return {Errc::upstream_certificate, Origin::upstream, Retry::safe, e.detail};
+    case Errc::tls_failed:
+    case Errc::tls_not_tls: return {Errc::upstream_tls, Origin::upstream, Retry::safe, e.detail};
     case Errc::io_no_descriptors: return {Errc::out_of_resources, Origin::gateway, Retry::never, e.detail};
     case Errc::io_failed:  // no free port, no memory, no permission: the endpoint has not seen anything of it
       return {Errc::connect_refused, Origin::gateway, Retry::safe, e.detail};
@@ -128,7 +131,7 @@ std::unique_ptr<UpstreamConnection> Client::take_idle(LocalEndpoint& e, bool pro
   while (UpstreamConnection* raw = e.idle.pop_front()) {
     std::unique_ptr<UpstreamConnection> c(raw);
     --e.idle_count;
-    if (c->expires <= loop_.now() || (probe ? c->stream->probe_stale() : c->stream->stale())) continue;
+    if (c->expires <= loop_.now() || ((probe || c->stream->stale()) && c->stream->probe_stale())) continue;
     return c;
   }
   return nullptr;
@@ -165,6 +168,17 @@ bool Client::try_acquire(const Service& s, const ServiceVersion& v, const Acquir
   return ready;
 }
 
+// A connection to the endpoint, with TLS where it speaks that.
+net::Task<Result<net::StreamPtr>> Client::open(LocalEndpoint& e, Time deadline) {
+  auto stream = co_await network_.connect(e.shared->address(), deadline);
+  const EndpointTls& tls = e.shared->tls();
+  if (!stream || !tls.context) co_return stream;
+  auto secure = std::make_unique<net::TlsStream>(std::move(*stream), tls.context,
+                                                 net::TlsServerName{tls.server_name, e.sessions});
+  if (auto shaken = co_await secure->handshake(deadline); !shaken) co_return std::unexpected(shaken.error());
+  co_return net::StreamPtr(std::move(secure));
+}
+
 net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVersion& v, AcquireOptions o,
                                                Lease begun) {
   Lease lease = std::move(begun);
@@ -173,7 +187,7 @@ net::Task<Result<Lease>> Client::acquire_later(const Service& s, const ServiceVe
     if (!found || found->connected()) co_return found;
     lease = std::move(*found);
   }
-  auto stream = co_await connect(*lease.endpoint().shared, s.policy.connect_timeout, o.deadline);
+  auto stream = co_await connect(lease.endpoint(), s.policy.connect_timeout, o.deadline);
   if (!stream) co_return std::unexpected(stream.error());
   auto c = std::make_unique<UpstreamConnection>();
   c->stream = std::move(*stream);
@@ -204,19 +218,20 @@ net::Task<Result<Lease>> Client::wait_for_name(const Service& s, const ServiceVe
   }
 }
 
-net::Task<Result<net::StreamPtr>> Client::connect(Endpoint& endpoint, Duration timeout, Time of_call) {
+net::Task<Result<net::StreamPtr>> Client::connect(LocalEndpoint& local, Duration timeout, Time of_call) {
+  Endpoint& endpoint = *local.shared;
   bump(counters_.connects);
   Time began = loop_.now();
   Time deadline = std::min(of_call, after(began, timeout));
   unsigned refusals = endpoint.refusals();
-  auto stream = co_await network_.connect(endpoint.address(), deadline);
+  auto stream = co_await open(local, deadline);
   // Out of descriptors: a request that was accepted has the first claim on what becomes free.
   while (!stream && stream.error().code == Errc::io_no_descriptors && loop_.now() < deadline) {
     if (make_room_) make_room_();
     co_await net::sleep_until(loop_, std::min(deadline, after(loop_.now(), kShortagePause)));
     began = loop_.now();
     refusals = endpoint.refusals();
-    stream = co_await network_.connect(endpoint.address(), deadline);
+    stream = co_await open(local, deadline);
   }
   if (stream) {
     endpoint.answered();
@@ -268,7 +283,7 @@ void Client::sweep(void* raw) noexcept {
   std::erase_if(self->endpoints_, [&](auto& item) {
     LocalEndpoint& e = *item.second;
     e.idle.for_each([&](UpstreamConnection& c) {
-      if (c.expires > now && !c.stream->stale()) return;
+      if (c.expires > now && !(c.stream->stale() && c.stream->probe_stale())) return;
       --e.idle_count;
       delete &c;
     });

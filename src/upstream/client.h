@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "net/network.h"
+#include "net/tls_stream.h"
 #include "upstream/service.h"
 
 namespace gatehouse::upstream {
@@ -29,6 +30,7 @@ struct LocalEndpoint {
   std::shared_ptr<Endpoint> shared;
   List<UpstreamConnection> idle;  // most recently used first; owned
   std::uint32_t idle_count = 0;
+  std::shared_ptr<net::TlsSessionSlot> sessions = std::make_shared<net::TlsSessionSlot>();
   std::uint32_t in_flight = 0;  // exchanges of this loop
   ~LocalEndpoint();
 };
@@ -122,7 +124,8 @@ class Client {
   };
   LocalVersion& local(const ServiceVersion& v);
   net::Task<Result<Lease>> wait_for_name(const Service& s, const ServiceVersion& v, AcquireOptions o);
-  net::Task<Result<net::StreamPtr>> connect(Endpoint& endpoint, Duration timeout, Time of_call);
+  net::Task<Result<net::StreamPtr>> open(LocalEndpoint& e, Time deadline);
+  net::Task<Result<net::StreamPtr>> connect(LocalEndpoint& local, Duration timeout, Time of_call);
   void refresh(LocalVersion& l, const ServiceVersion& v);
   LocalEndpoint* choose(LocalVersion& l, config::Balance balance, const AcquireOptions& o);
   LocalEndpoint* pick(LocalVersion& l, config::Balance balance, const Endpoint* avoid, bool any);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/spec.h"
+#include "net/tls_context.h"
 #include "upstream/shared_endpoint_set.h"
 #include "upstream/shared_service.h"
 
@@ -22,6 +23,8 @@ struct SharedVersion {
 struct ServiceVersion {
   std::string name;  // empty where the service has no versions
   std::shared_ptr<SharedVersion> shared;
+  std::shared_ptr<const net::TlsClientContext> tls{};  // of its https URLs
+  std::string server_name{};                           // instead of the URL's host; empty = that
 };
 
 // Policy of calls; what a route overrides is copied.
@@ -42,6 +45,7 @@ struct Service {
   CallPolicy policy;
   config::Balance balance = config::Balance::p2c;
   std::shared_ptr<SharedService> shared;
+  std::shared_ptr<const void> tls_state{};  // held as long as it is used
 };
 
 }  // namespace gatehouse::upstream

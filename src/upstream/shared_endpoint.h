@@ -7,20 +7,30 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/time.h"
 #include "net/address.h"
+#include "net/tls_context.h"
 
 namespace gatehouse::upstream {
 
+// How to speak TLS with an endpoint.
+struct EndpointTls {
+  std::shared_ptr<const net::TlsClientContext> context;
+  std::string server_name;
+  friend bool operator==(const EndpointTls&, const EndpointTls&) = default;
+};
+
 class Endpoint {
  public:
-  Endpoint(net::SocketAddress address, std::string name)
-      : address_(std::move(address)), name_(std::move(name)) {}
+  Endpoint(net::SocketAddress address, std::string name, EndpointTls tls = {})
+      : address_(std::move(address)), name_(std::move(name)), tls_(std::move(tls)) {}
 
   const net::SocketAddress& address() const noexcept { return address_; }
   const std::string& name() const noexcept { return name_; }  // for logs: "10.0.0.7:8080"
+  const EndpointTls& tls() const noexcept { return tls_; }    // without a context: clear text
 
   // True if requests may go there. After its time out, one caller is let through: a trial that others do not
   // share.
@@ -87,6 +97,7 @@ class Endpoint {
 
   net::SocketAddress address_;
   std::string name_;
+  EndpointTls tls_;
   std::atomic<std::uint64_t> word_ =
       0;  // 63: checked down; 3..62: left out until, ms; 0..2: refusals in a row
 };

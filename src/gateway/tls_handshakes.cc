@@ -1,0 +1,137 @@
+#include "gateway/tls_handshakes.h"
+
+#include "net/tls_stream.h"
+
+namespace gatehouse::gateway {
+namespace {
+
+constexpr Duration kPatience = 5s;  // for the answer to a client that speaks the wrong protocol
+constexpr std::string_view kClearText =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n"
+    "This port speaks HTTPS. Write https:// instead of http://\n";
+
+void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no locked instruction
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+// `co_await Turn(all)`: goes on in a turn of the loop in which no other handshake does.
+class TlsHandshakes::Turn : public ListNode {
+ public:
+  explicit Turn(TlsHandshakes& all) noexcept : all_(all) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> h) noexcept {
+    handle_ = h;
+    all_.queue_.push_back(*this);
+    all_.queued_.notify();
+  }
+  void await_resume() const noexcept {}
+  void go_on() const noexcept { handle_.resume(); }
+
+ private:
+  TlsHandshakes& all_;
+  std::coroutine_handle<> handle_;
+};
+
+net::Task<void> TlsHandshakes::give_turns() {
+  for (;;) {
+    while (Turn* turn = queue_.pop_front()) {
+      ++computed_;
+      turn->go_on();
+      co_await net::yield(worker_.loop());
+    }
+    co_await queued_.wait();
+  }
+}
+
+class TlsHandshakes::Handshake final : public net::Doomed {
+ public:
+  Handshake(TlsHandshakes& all, const CompiledListener& listener, ConnectionPermit permit,
+            net::StreamPtr stream)
+      : all_(all),
+        listener_(listener.spec.name),
+        context_(listener.tls),
+        limit_(listener.spec.tls->handshakes),
+        deadline_(after(all.worker_.loop().now(), listener.spec.timeouts.handshake)),
+        permit_(std::move(permit)),
+        stream_(std::move(stream)) {}
+
+  void start() { running_ = run(); }
+  void cancel() noexcept {
+    running_.cancel();
+    end();
+  }
+
+ private:
+  net::Task<void> run() {
+    auto first = co_await stream_->recv(BlockPool::kSmall, deadline_);
+    if (!first || first->empty()) co_return end();
+    enter();
+    co_await Turn(all_);
+    auto secure =
+        std::make_unique<net::TlsStream>(std::move(stream_), std::move(context_), std::move(*first));
+    auto done = co_await secure->handshake(deadline_);
+    WorkerStats& stats = all_.worker_.stats();
+    bump(done ? secure->resumed() ? stats.tls_resumed : stats.tls_full : stats.tls_failed);
+    if (done) {
+      all_.worker_.adopt(
+          std::make_unique<H1Connection>(all_.worker_, listener_, std::move(permit_), std::move(secure)));
+    } else if (done.error().code == Errc::tls_not_tls) {
+      (void)co_await secure->inner().send(Slice::unowned(kClearText), kPatience);
+      secure->inner().shutdown_send();
+      (void)co_await secure->inner().recv(BlockPool::kSmall, after(all_.worker_.loop().now(), kPatience));
+    }
+    end();
+  }
+
+  void enter() noexcept {
+    unlink();
+    all_.under_way_.push_back(*this);
+    entered_ = true;
+    if (++all_.count_ > limit_) all_.under_way_.front()->cancel();
+  }
+
+  void end() noexcept {
+    unlink();
+    if (entered_) --all_.count_;
+    all_.worker_.loop().destroy_later(this);
+  }
+
+  TlsHandshakes& all_;
+  std::string listener_;
+  std::shared_ptr<const net::TlsServerContext> context_;
+  std::uint32_t limit_;
+  Time deadline_;
+  ConnectionPermit permit_;
+  net::StreamPtr stream_;
+  bool entered_ = false;
+  net::Task<void> running_;  // last: it uses the others
+};
+
+TlsHandshakes::TlsHandshakes(Worker& worker) noexcept
+    : worker_(worker), queued_(worker.loop()), giving_turns_(give_turns()) {}
+
+TlsHandshakes::~TlsHandshakes() {
+  while (Handshake* h = waiting_.pop_front()) delete h;
+  while (Handshake* h = under_way_.pop_front()) delete h;
+}
+
+void TlsHandshakes::begin(const CompiledListener& listener, ConnectionPermit permit, net::StreamPtr stream) {
+  auto* h = new Handshake(*this, listener, std::move(permit), std::move(stream));
+  waiting_.push_back(*h);
+  h->start();
+}
+
+void TlsHandshakes::cancel_all() noexcept {
+  while (Handshake* h = waiting_.front()) h->cancel();
+  while (Handshake* h = under_way_.front()) h->cancel();
+}
+
+bool TlsHandshakes::close_some_waiting() {
+  Handshake* h = waiting_.front();
+  if (h) h->cancel();
+  return h != nullptr;
+}
+
+}  // namespace gatehouse::gateway

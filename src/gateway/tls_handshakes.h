@@ -1,0 +1,47 @@
+// TLS handshakes of one worker, from the accepted socket to the connection that is served.
+//
+// A client that has sent nothing yet costs a socket and a small frame. From its first bytes on it is one of a
+// bounded number of handshakes under way; where there are too many, the one that has been at it longest gives
+// way. They take turns: one computes per turn of the loop, so that a flood of them leaves the others their
+// time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/list.h"
+#include "gateway/h1_connection.h"
+#include "gateway/worker.h"
+#include "net/loop.h"
+
+namespace gatehouse::gateway {
+
+class TlsHandshakes {
+ public:
+  explicit TlsHandshakes(Worker& worker) noexcept;
+  TlsHandshakes(const TlsHandshakes&) = delete;
+  ~TlsHandshakes();
+
+  // `listener` belongs to the worker's current snapshot.
+  void begin(const CompiledListener& listener, ConnectionPermit permit, net::StreamPtr stream);
+  void cancel_all() noexcept;
+  std::uint64_t computed() const noexcept { return computed_; }  // turns given so far
+  bool close_some_waiting();  // when descriptors run short; false if there was none to close
+
+ private:
+  class Handshake;
+  class Turn;
+  net::Task<void> give_turns();
+
+  Worker& worker_;
+  List<Handshake> waiting_;    // for a first byte; longest first
+  List<Handshake> under_way_;  // longest first
+  std::uint32_t count_ = 0;    // of those under way
+  List<Turn> queue_;           // who would like to compute
+  net::Signal queued_;
+  std::uint64_t computed_ = 0;
+  net::Task<void> giving_turns_;  // last: it uses the others
+};
+
+}  // namespace gatehouse::gateway
