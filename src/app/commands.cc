@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "app/certificate_command.h"
 #include "app/demo.h"
 #include "app/file_commands.h"
 #include "app/gateway_commands.h"
@@ -15,8 +16,10 @@ namespace {
 // Everything that options can set; the commands below say which of it they take.
 struct Options {
   std::string file = "gatehouse.yaml";
+  std::string tls_key_log;
   GatewayOptions gateway;
   ExplainOptions explain;
+  CertOptions cert;
   bool json = false;
   bool force = false;
 };
@@ -61,9 +64,15 @@ class CommandLine {
 
   void add_running() {
     auto* run_command = command("run", "Run the gateway", [this] {
-      return control::run_process({.config = options_.file, .filters = filters_, .json = options_.json});
+      return control::run_process({.config = options_.file,
+                                   .filters = filters_,
+                                   .tls_key_log = options_.tls_key_log,
+                                   .json = options_.json});
     });
     take_file(run_command);
+    run_command->add_option(
+        "--tls-key-log", options_.tls_key_log,
+        "File for the keys of TLS sessions, for Wireshark; whoever reads it reads all traffic");
     run_command->add_flag("--json", options_.json, "Diagnostics on stderr as JSON, one object a line");
     command("demo", "Run the gateway on 127.0.0.1:8080 with two sample services inside",
             [this] { return demo(filters_); });
@@ -79,6 +88,16 @@ class CommandLine {
     command("schema", "Print the JSON Schema of the configuration, for editors", [] { return schema(); });
     command("reference", "Print docs/reference.md: fields of configuration and log, metrics",
             [] { return reference(); });
+    auto* cert_command = command("cert", "Make a self-signed certificate for development",
+                                 [this] { return cert(options_.cert); });
+    cert_command->add_option("hosts", options_.cert.hosts, "Names and addresses that it is for")
+        ->capture_default_str();
+    cert_command->add_option("--days", options_.cert.days, "How long it is good")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 3650));
+    cert_command->add_option("--cert", options_.cert.cert, "File of the certificate")->capture_default_str();
+    cert_command->add_option("--key", options_.cert.key, "File of the private key")->capture_default_str();
+    cert_command->add_flag("--force", options_.cert.force, "Replace the files if they are there");
     auto* explain_command =
         command("explain", "Say which route serves a request, and why not the others", [this] {
           options_.explain.json = options_.json;

@@ -47,6 +47,11 @@ Checked check_file(const std::string& file, gateway::Snapshot::FilterKinds filte
 void summary(const config::Spec& spec) {
   auto open = gateway::open_routes(spec);
   for (const auto& listener : spec.listeners) {
+    if (listener.redirect != 0) {
+      out(fmt::format("listener {} on {}:{} sends everything to https, port {}\n", listener.name,
+                      listener.bind, listener.port, listener.redirect));
+      continue;
+    }
     out(fmt::format("listener {} on {}:{} opens, without credentials:\n", listener.name, listener.bind,
                     listener.port));
     bool any = false;

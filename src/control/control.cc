@@ -1,4 +1,5 @@
 #include "control/control.h"
+#include "gateway/tls_compile.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@ namespace {
 constexpr Duration kReadyAnyway = 2s;  // after the start, whatever names still have not answered
 constexpr Duration kDrainSlack = 2s;   // for workers to cancel what is left at the deadline
 constexpr Duration kAskWorkers = 1s;
+constexpr Duration kLookAtCertificatesEvery = 10s;
 constexpr Duration kKeepAddressesEvery = 5s;
 constexpr std::string_view kAdminListener = "admin";
 
@@ -43,6 +45,8 @@ Control::Control(const Parts& parts, Source first)
       admin_(parts.loop, parts.network, admin_sink_, {}),
       worker_drained_(parts.loop),
       self_(std::make_shared<Control*>(this)) {
+  key_log_ = registry_.get<net::TlsKeyLog>(gateway::kTlsKeyLog,
+                                           [&] { return std::make_shared<net::TlsKeyLog>(parts.key_log); });
   started_at_ = parts.loop.wall();
   endpoints_.remember(std::move(parts_.known_addresses));
   endpoints_.on_recall = [this](const std::string& name) {
@@ -136,6 +140,15 @@ net::Task<void> Control::start(std::vector<gateway::Worker*> workers) {
   publish_admin();  // so that it answers while names are still being looked up
   co_await configuration_.commit_first();
   if (parts_.keep_addresses) keeping_addresses_ = keep_addresses();
+  watching_certificates_ = watch_certificates();
+}
+
+net::Task<void> Control::watch_certificates() {
+  ExpiryWarnings warnings(parts_.log);
+  for (;;) {
+    if (const auto snapshot = publisher_.snapshot()) warnings.look(*snapshot, parts_.loop.wall());
+    co_await net::sleep_for(parts_.loop, kLookAtCertificatesEvery);
+  }
 }
 
 // Written when they have changed, so that a start without DNS can go on with them. A folder that cannot be
@@ -205,6 +218,8 @@ std::string Control::metrics(MetricsFormat format) {
   source.diagnostic_lines_lost = parts_.log.lost();
   source.resident_bytes = resident_bytes();
   source.open_descriptors = open_descriptors();
+  const auto snapshot = publisher_.snapshot();  // the certificates' names are views into it
+  if (snapshot) source.certificates = certificates_left(*snapshot, parts_.loop.wall());
   source.started = started_at_;
   source.configured = configuration_.running().when;
   return render(source, format);

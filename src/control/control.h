@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/access_log.h"
+#include "control/certificate_expiry.h"
 #include "control/configuration.h"
 #include "control/diagnostic_log.h"
 #include "control/endpoint_directory.h"
@@ -48,6 +49,7 @@ class Control {
     std::string random_token{};          // of the admin API, where the configuration has none
     AccessLog* access_log = nullptr;     // may be null
     std::vector<MetricCells*> cells{};   // by worker; empty: nothing is counted
+    net::TlsKeyLog key_log{};            // null: keys are not logged
     KnownAddresses known_addresses{};    // of names, before this start
     // Keeps them for the next one; a job of `offload`, which may block. Null: nothing is kept.
     std::function<std::expected<void, std::string>(const std::string& text)> keep_addresses{};
@@ -87,11 +89,13 @@ class Control {
     void record(const gateway::RequestRecord&) noexcept override {}
   };
   net::Task<void> keep_addresses();
+  net::Task<void> watch_certificates();
   bool bind_admin(config::Diagnostics& diagnostics);
   void publish_admin();
   config::Diagnostics before_commit(const config::Spec& spec);
 
   Parts parts_;
+  std::shared_ptr<net::TlsKeyLog> key_log_;
   gateway::StateRegistry registry_;  // touched by jobs of parts_.offload alone
   EndpointDirectory endpoints_;
   Publisher publisher_;
@@ -110,6 +114,7 @@ class Control {
   unsigned drained_ = 0;
   net::Signal worker_drained_;
   net::Task<void> keeping_addresses_;
+  net::Task<void> watching_certificates_;
   std::shared_ptr<Control*> self_;  // cleared when destroyed
 };
 

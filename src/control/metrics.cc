@@ -40,6 +40,8 @@ enum Id : std::size_t {
   kConnections,
   kRejected,
   kAcceptFailures,
+  kHandshakes,
+  kCertificates,
   kConnects,
   kConnectFailures,
   kReuses,
@@ -77,6 +79,10 @@ constexpr std::array<Metric, kMetricCount> kMetrics = {{
      "Connections beyond max_connections or per_address"},
     {"gatehouse_accept_failures", Type::counter, "",
      "Connections that could not be accepted, for want of descriptors"},
+    {"gatehouse_tls_handshakes", Type::counter, "result",
+     "TLS handshakes of clients: full, resumed (an earlier session goes on), failed"},
+    {"gatehouse_certificate_expiry_seconds", Type::gauge, "listener, certificate",
+     "Until the certificate expires; negative once it has"},
     {"gatehouse_upstream_connects", Type::counter, "", "Connections to services that were opened"},
     {"gatehouse_upstream_connect_failures", Type::counter, "",
      "Connections to services that could not be opened"},
@@ -266,7 +272,8 @@ void put_requests(Page& page, const MetricsSource& source) {
                 in_braces(label("reason", e.reason)));
 }
 
-void put_connections(Page& page, Workers workers) {
+void put_connections(Page& page, const MetricsSource& source) {
+  const Workers workers = source.workers;
   using gateway::WorkerStats;
   using upstream::ClientCounters;
   page.single(kRequestsInProgress, sum(workers, stat(&WorkerStats::exchanges)));
@@ -276,6 +283,14 @@ void put_connections(Page& page, Workers workers) {
   page.single(kConnections, sum(workers, stat(&WorkerStats::connections)));
   page.single(kRejected, sum(workers, stat(&WorkerStats::rejected)));
   page.single(kAcceptFailures, sum(workers, stat(&WorkerStats::accept_failures)));
+  page.family(kHandshakes);
+  page.sample(sum(workers, stat(&WorkerStats::tls_full)), in_braces(label("result", "full")));
+  page.sample(sum(workers, stat(&WorkerStats::tls_resumed)), in_braces(label("result", "resumed")));
+  page.sample(sum(workers, stat(&WorkerStats::tls_failed)), in_braces(label("result", "failed")));
+  page.family(kCertificates);
+  for (const auto& c : source.certificates)
+    page.sample(seconds(c.left),
+                in_braces(label("listener", c.listener) + ',' + label("certificate", c.name)));
   page.single(kConnects, sum(workers, client(&ClientCounters::connects)));
   page.single(kConnectFailures, sum(workers, client(&ClientCounters::connect_failures)));
   page.single(kReuses, sum(workers, client(&ClientCounters::reuses)));
@@ -336,7 +351,7 @@ std::string_view metrics_content_type(MetricsFormat format) noexcept {
 std::string render(const MetricsSource& source, MetricsFormat format) {
   Page page(format);
   put_requests(page, source);
-  put_connections(page, source.workers);
+  put_connections(page, source);
   put_process(page, source);
   return page.take();
 }

@@ -9,8 +9,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
+#include "control/certificate_expiry.h"
 #include "control/shared_metric_cells.h"
 #include "gateway/registry.h"
 #include "gateway/worker.h"
@@ -34,6 +36,7 @@ struct MetricsSource {
   };
   std::span<const gateway::SeriesLabels> series;  // StateRegistry::all_series
   std::span<const Worker> workers;
+  std::vector<CertificateLeft> certificates;
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_refused = 0;
   std::uint64_t snapshot_version = 0;

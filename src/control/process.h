@@ -18,8 +18,9 @@ struct ProcessOptions {
   gateway::Snapshot::FilterKinds filters;
   // Once, on control's loop: the first configuration is in force.
   std::function<void(const Started&)> on_started{};
-  bool quiet = false;  // warnings and errors alone on stderr
-  bool json = false;   // what stderr gets is JSON, one object a line
+  bool quiet = false;         // warnings and errors alone on stderr
+  std::string tls_key_log{};  // file for the keys of TLS sessions; empty: they are not logged
+  bool json = false;          // what stderr gets is JSON, one object a line
 };
 
 // Runs until it is told to stop. The process's exit status: 0, or 1 with one clear line on stderr where it
