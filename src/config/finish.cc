@@ -118,7 +118,8 @@ void finish_listener_tls(Reader& reader, const Node& node, void* object) {
                    "For others than yourself write `tls: {cert: FILE, key: FILE}`");
   }
   const bool asks = is_written(listener_tls_table(), tls.written, "client");
-  if (!tls.client_ca.empty() && !asks) tls.client = ListenerTlsSpec::Client::required;
+  if (is_written(listener_tls_table(), tls.written, "client_ca") && !asks)
+    tls.client = ListenerTlsSpec::Client::required;
   if (tls.client != ListenerTlsSpec::Client::none && node.is_map() && node.find("client_ca") == nullptr) {
     reader.error(node_of(node, "client"), "`client` without `client_ca`",
                  "Name the authorities: `client_ca: FILE`");

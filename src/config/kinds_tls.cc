@@ -27,6 +27,13 @@ std::optional<PemText> read_pem(Reader& reader, const Node& node, const Field& f
   }
   auto text = contents(reader, node, beside(pem.at.file, node.value), pem.shown);
   if (!text) return std::nullopt;
+  // An empty file must never read as no file: no demand for certificates, or trust in the system's
+  // authorities.
+  if (text->find("-----BEGIN ") == std::string::npos) {
+    reader.error(node, fmt::format("the file `{}` holds nothing in PEM form", pem.shown),
+                 "It begins with `-----BEGIN`");
+    return std::nullopt;
+  }
   pem.text = std::move(*text);
   return pem;
 }

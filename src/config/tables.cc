@@ -56,7 +56,7 @@ constinit const Field kListenerTlsFields[] = {
                         {.default_text = "`required` with `client_ca`, else `none`"}),
     value<&Tls::only_1_3>("min", kTlsVersion, "oldest version of TLS"),
     value<&Tls::handshakes>("handshakes", kNumber,
-                            "handshakes under way at a time, per worker; further ones wait",
+                            "handshakes under way at a time, per worker; one more, and the oldest gives way",
                             {.min = 1, .max = 100'000}),
 };
 constinit const Table kListenerTlsTable = [] {

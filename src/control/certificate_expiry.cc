@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include <algorithm>
+
 namespace gatehouse::control {
 namespace {
 
@@ -18,9 +22,18 @@ std::vector<CertificateLeft> certificates_left(const gateway::Snapshot& snapshot
   std::vector<CertificateLeft> all;
   for (const auto& listener : snapshot.listeners()) {
     if (!listener.tls) continue;
-    for (const auto& c : listener.tls->certificates())
-      all.push_back(
-          {listener.spec.name, c.names.empty() ? std::string_view() : c.names.front(), c.until - now});
+    for (const auto& c : listener.tls->certificates()) {
+      CertificateLeft one{listener.spec.name, c.names.empty() ? std::string_view() : c.names.front(),
+                          c.until - now};
+      auto same = std::ranges::find_if(all, [&](const CertificateLeft& o) {  // with another kind of key
+        return o.listener == one.listener && o.name == one.name;
+      });
+      if (same == all.end()) {
+        all.push_back(one);
+      } else {
+        same->left = std::min(same->left, one.left);
+      }
+    }
   }
   return all;
 }

@@ -21,25 +21,8 @@ void report(const config::CertificateSpec& c, const config::PemText& ca, const n
   }
 }
 
-struct ServiceState {
-  net::TlsClientContext::Settings settings;
-  ServiceTls made;
-};
-
-// The state does not hold itself.
-ServiceTls held(const std::shared_ptr<ServiceState>& state) {
-  ServiceTls tls = state->made;
-  tls.state = state;
-  return tls;
-}
-
 // Set by the process where it was asked for, before the first configuration.
 net::TlsKeyLog key_log_of(StateRegistry& registry) { return *registry.get<net::TlsKeyLog>(kTlsKeyLog); }
-
-bool same(const net::TlsClientContext::Settings& a, const net::TlsClientContext::Settings& b) noexcept {
-  return a.ca == b.ca && a.identity.chain == b.identity.chain && a.identity.key == b.identity.key &&
-         a.verify == b.verify;
-}
 
 }  // namespace
 
@@ -96,15 +79,16 @@ ServiceTls compile_tls(const config::ServiceSpec& service, StateRegistry& regist
                                            .identity = {spec.identity.cert.text, spec.identity.key.text},
                                            .verify = spec.verify,
                                            .key_log = key_log_of(registry)};
-  auto state = registry.get<ServiceState>("tls/service/" + service.name);
-  if (state->made.context && same(state->settings, settings)) return held(state);
   auto made = net::TlsClientContext::make(settings);
   if (!made) {
     report(spec.identity, spec.ca, made.error(), diagnostics);
     return {};
   }
-  *state = {std::move(settings), {*made, registry.next_index()}};
-  return held(state);
+  // By what it is made of: a configuration that is refused changes nothing for the one that runs.
+  auto state = registry.get<ServiceTls>(
+      "tls/service/" + service.name + "/" + net::TlsClientContext::fingerprint(settings),
+      [&] { return std::make_shared<ServiceTls>(*made, registry.next_index(), nullptr); });
+  return {state->context, state->number, state};
 }
 
 }  // namespace gatehouse::gateway

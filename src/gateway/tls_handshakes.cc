@@ -5,7 +5,8 @@
 namespace gatehouse::gateway {
 namespace {
 
-constexpr Duration kPatience = 5s;  // for the answer to a client that speaks the wrong protocol
+constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr Duration kPatience = 2s;  // for the answer to a client that speaks the wrong protocol
 constexpr std::string_view kClearText =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n"
     "This port speaks HTTPS. Write https:// instead of http://\n";
@@ -15,35 +16,6 @@ void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no loc
 }
 
 }  // namespace
-
-// `co_await Turn(all)`: goes on in a turn of the loop in which no other handshake does.
-class TlsHandshakes::Turn : public ListNode {
- public:
-  explicit Turn(TlsHandshakes& all) noexcept : all_(all) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> h) noexcept {
-    handle_ = h;
-    all_.queue_.push_back(*this);
-    all_.queued_.notify();
-  }
-  void await_resume() const noexcept {}
-  void go_on() const noexcept { handle_.resume(); }
-
- private:
-  TlsHandshakes& all_;
-  std::coroutine_handle<> handle_;
-};
-
-net::Task<void> TlsHandshakes::give_turns() {
-  for (;;) {
-    while (Turn* turn = queue_.pop_front()) {
-      ++computed_;
-      turn->go_on();
-      co_await net::yield(worker_.loop());
-    }
-    co_await queued_.wait();
-  }
-}
 
 class TlsHandshakes::Handshake final : public net::Doomed {
  public:
@@ -60,6 +32,7 @@ class TlsHandshakes::Handshake final : public net::Doomed {
   void start() { running_ = run(); }
   void cancel() noexcept {
     running_.cancel();
+    if (entered_) bump(all_.worker_.stats().tls_failed);
     end();
   }
 
@@ -68,10 +41,9 @@ class TlsHandshakes::Handshake final : public net::Doomed {
     auto first = co_await stream_->recv(BlockPool::kSmall, deadline_);
     if (!first || first->empty()) co_return end();
     enter();
-    co_await Turn(all_);
     auto secure =
         std::make_unique<net::TlsStream>(std::move(stream_), std::move(context_), std::move(*first));
-    auto done = co_await secure->handshake(deadline_);
+    auto done = co_await secure->handshake(deadline_, &all_.turns_);
     WorkerStats& stats = all_.worker_.stats();
     bump(done ? secure->resumed() ? stats.tls_resumed : stats.tls_full : stats.tls_failed);
     if (done) {
@@ -80,7 +52,13 @@ class TlsHandshakes::Handshake final : public net::Doomed {
     } else if (done.error().code == Errc::tls_not_tls) {
       (void)co_await secure->inner().send(Slice::unowned(kClearText), kPatience);
       secure->inner().shutdown_send();
-      (void)co_await secure->inner().recv(BlockPool::kSmall, after(all_.worker_.loop().now(), kPatience));
+      // What it may still be sending is read, or the answer would be lost to a reset.
+      Time patience = after(all_.worker_.loop().now(), kPatience);
+      for (std::size_t seen = 0; seen < kLingerBytes;) {
+        auto more = co_await secure->inner().recv(BlockPool::kSmall, patience);
+        if (!more || more->empty()) break;
+        seen += more->size();
+      }
     }
     end();
   }
@@ -89,12 +67,17 @@ class TlsHandshakes::Handshake final : public net::Doomed {
     unlink();
     all_.under_way_.push_back(*this);
     entered_ = true;
-    if (++all_.count_ > limit_) all_.under_way_.front()->cancel();
+    std::uint32_t n = 0;
+    Handshake* oldest = nullptr;
+    all_.under_way_.for_each([&](Handshake& h) {
+      if (h.listener_ != listener_) return;
+      if (n++ == 0) oldest = &h;
+    });
+    if (n > limit_) oldest->cancel();
   }
 
   void end() noexcept {
     unlink();
-    if (entered_) --all_.count_;
     all_.worker_.loop().destroy_later(this);
   }
 
@@ -109,8 +92,7 @@ class TlsHandshakes::Handshake final : public net::Doomed {
   net::Task<void> running_;  // last: it uses the others
 };
 
-TlsHandshakes::TlsHandshakes(Worker& worker) noexcept
-    : worker_(worker), queued_(worker.loop()), giving_turns_(give_turns()) {}
+TlsHandshakes::TlsHandshakes(Worker& worker) : worker_(worker), turns_(worker.loop()) {}
 
 TlsHandshakes::~TlsHandshakes() {
   while (Handshake* h = waiting_.pop_front()) delete h;

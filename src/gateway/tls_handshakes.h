@@ -13,35 +13,29 @@
 #include "base/list.h"
 #include "gateway/h1_connection.h"
 #include "gateway/worker.h"
-#include "net/loop.h"
+#include "net/turn_queue.h"
 
 namespace gatehouse::gateway {
 
 class TlsHandshakes {
  public:
-  explicit TlsHandshakes(Worker& worker) noexcept;
+  explicit TlsHandshakes(Worker& worker);
   TlsHandshakes(const TlsHandshakes&) = delete;
   ~TlsHandshakes();
 
   // `listener` belongs to the worker's current snapshot.
   void begin(const CompiledListener& listener, ConnectionPermit permit, net::StreamPtr stream);
   void cancel_all() noexcept;
-  std::uint64_t computed() const noexcept { return computed_; }  // turns given so far
+  const net::TurnQueue& turns() const noexcept { return turns_; }
   bool close_some_waiting();  // when descriptors run short; false if there was none to close
 
  private:
   class Handshake;
-  class Turn;
-  net::Task<void> give_turns();
 
   Worker& worker_;
   List<Handshake> waiting_;    // for a first byte; longest first
   List<Handshake> under_way_;  // longest first
-  std::uint32_t count_ = 0;    // of those under way
-  List<Turn> queue_;           // who would like to compute
-  net::Signal queued_;
-  std::uint64_t computed_ = 0;
-  net::Task<void> giving_turns_;  // last: it uses the others
+  net::TurnQueue turns_;       // to compute
 };
 
 }  // namespace gatehouse::gateway

@@ -10,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <ctime>
 #include <map>
@@ -105,7 +106,9 @@ int protect_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_
       EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, found.key.cipher.data(), iv, encrypt) == 1 &&
       EVP_MAC_CTX_set_params(mac, parameters) == 1;
   if (!good) return -1;
-  return found.current ? 1 : 2;
+  // 2 renews: a client of TLS 1.3 uses a ticket once (RFC 8446 appendix C.4).
+  bool renew = !encrypt && (!found.current || SSL_version(ssl) == TLS1_3_VERSION);
+  return renew ? 2 : 1;
 }
 
 // A session that stands on a client's certificate ends with it.
@@ -171,17 +174,27 @@ X509_STORE* system_authorities() {
   return store;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
+// In lower case, in memory of its own; empty if it is longer than a name can be.
+class LowerCase {
+ public:
+  explicit LowerCase(std::string_view text) noexcept {
+    if (text.size() > text_.size()) return;
+    std::ranges::transform(text, text_.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    size_ = text.size();
+  }
+  std::string_view view() const noexcept { return {text_.data(), size_}; }
 
-// "*.example.com" for "a.example.com"; empty if there is no label to replace.
-std::string wildcard_of(std::string_view host) {
+ private:
+  std::array<char, 255> text_;
+  std::size_t size_ = 0;
+};
+
+// What a wildcard for it ends in: ".example.com" for "a.example.com". Empty if there is no label to replace.
+std::string_view suffix_of(std::string_view host) noexcept {
   std::size_t dot = host.find('.');
-  return dot == std::string_view::npos || dot == 0 ? std::string() : "*" + std::string(host.substr(dot));
+  return dot == std::string_view::npos || dot == 0 ? std::string_view() : host.substr(dot);
 }
 
 }  // namespace
@@ -189,8 +202,10 @@ std::string wildcard_of(std::string_view host) {
 void TlsContextDeleter::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
 
 bool TlsServerContext::Bundle::covers(std::string_view host) const noexcept {
-  return std::ranges::find(names, host) != names.end() ||
-         std::ranges::find(names, wildcard_of(host)) != names.end();
+  std::string_view suffix = suffix_of(host);
+  return std::ranges::any_of(names, [&](std::string_view name) {
+    return name == host || (name.starts_with('*') && !suffix.empty() && name.substr(1) == suffix);
+  });
 }
 
 class TlsServerContextMaker {
@@ -220,7 +235,9 @@ class TlsServerContextMaker {
       for (const auto& name : loaded_[i].names) {
         auto bundle = make_bundle(group({name}, i));
         if (!bundle) return std::unexpected(std::move(bundle.error()));
-        made_->by_name_.try_emplace(name, *bundle);  // the first that has it
+        bool wildcard = name.starts_with("*.");
+        (wildcard ? made_->by_suffix_ : made_->by_name_)
+            .try_emplace(wildcard ? name.substr(1) : name, *bundle);
       }
     }
     return std::shared_ptr<const TlsServerContext>(std::move(made_));
@@ -237,7 +254,7 @@ class TlsServerContextMaker {
       bool all = std::ranges::all_of(names, [&](const std::string& n) {
         return std::ranges::find(loaded_[i].names, n) != loaded_[i].names.end();
       });
-      if (all || i == first) by_kind.try_emplace(loaded_[i].kind, i);
+      if ((all && !names.empty()) || i == first) by_kind.try_emplace(loaded_[i].kind, i);
     }
     Group group;
     for (auto [kind, i] : by_kind) group.push_back(i);
@@ -254,7 +271,13 @@ class TlsServerContextMaker {
     SSL_CTX* c = bundle->context.get();
     for (std::size_t i : group) {
       if (auto ok = use(c, loaded_[i], i); !ok) return std::unexpected(std::move(ok.error()));
-      bundle->names.insert(bundle->names.end(), loaded_[i].names.begin(), loaded_[i].names.end());
+      if (i == group.front()) {
+        bundle->names = loaded_[i].names;
+      } else {  // which of them is shown is the client's choice: what all of them cover
+        std::erase_if(bundle->names, [&](const std::string& n) {
+          return std::ranges::find(loaded_[i].names, n) == loaded_[i].names.end();
+        });
+      }
     }
     configure(c);
     known = bundle.get();
@@ -313,21 +336,33 @@ std::expected<std::shared_ptr<const TlsServerContext>, TlsTrouble> TlsServerCont
 
 TlsServerContext::~TlsServerContext() = default;
 
+const TlsServerContext::Bundle* TlsServerContext::find(std::string_view host) const noexcept {
+  if (auto exact = by_name_.find(host); exact != by_name_.end()) return exact->second;
+  auto wild = by_suffix_.find(suffix_of(host));
+  return wild != by_suffix_.end() ? wild->second : nullptr;
+}
+
 const TlsServerContext::Bundle& TlsServerContext::choose(std::string_view server_name) const noexcept {
-  std::string host = lower(server_name);
-  auto find = [&](std::string_view name) -> const Bundle* {
-    auto it = by_name_.find(name);
-    return it != by_name_.end() ? it->second : nullptr;
-  };
-  if (const Bundle* exact = find(host)) return *exact;
-  if (const Bundle* wild = find(wildcard_of(host))) return *wild;
-  return *bundles_.front();
+  const Bundle* found = find(LowerCase(server_name).view());
+  return found ? *found : *bundles_.front();
 }
 
 bool TlsServerContext::speaks_for(const Bundle& in_use, std::string_view host) const noexcept {
-  std::string name = lower(host);
-  return in_use.covers(name) ||
-         std::ranges::none_of(bundles_, [&](const auto& b) { return b->covers(name); });
+  LowerCase name(host);
+  const Bundle* fitting = find(name.view());
+  return !fitting || fitting == &in_use || in_use.covers(name.view());
+}
+
+std::string TlsClientContext::fingerprint(const Settings& settings) {
+  std::string text;
+  for (const std::string& part : {settings.ca, settings.identity.chain, settings.identity.key})
+    text += std::to_string(part.size()) + ":" + part;
+  text += settings.verify ? '1' : '0';
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr, EVP_sha256(),
+             nullptr);
+  OPENSSL_cleanse(text.data(), text.size());
+  return digest;
 }
 
 std::expected<std::shared_ptr<const TlsClientContext>, TlsTrouble> TlsClientContext::make(

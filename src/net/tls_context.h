@@ -82,9 +82,11 @@ class TlsServerContext {
 
  private:
   friend class TlsServerContextMaker;
+  const Bundle* find(std::string_view host) const noexcept;  // lower case
   TlsServerContext() = default;
   std::vector<std::unique_ptr<Bundle>> bundles_;  // the default first
   std::map<std::string, const Bundle*, std::less<>> by_name_;
+  std::map<std::string, const Bundle*, std::less<>> by_suffix_;  // of wildcards: ".example.com"
   std::vector<Certificate> certificates_;
   Settings settings_;  // without the keys
 };
@@ -100,6 +102,9 @@ class TlsClientContext {
     TlsKeyLog key_log{};
   };
   static std::expected<std::shared_ptr<const TlsClientContext>, TlsTrouble> make(const Settings& settings);
+
+  // Equal for equal settings, the log aside.
+  static std::string fingerprint(const Settings& settings);
 
   ssl_ctx_st* context() const noexcept { return context_.get(); }
   const TlsKeyLog& key_log() const noexcept { return key_log_; }

@@ -27,6 +27,10 @@ constexpr std::uint64_t kSmallBytes = 16 * 1024;
 constexpr Duration kSmallAfter = 1s;   // of silence
 constexpr std::size_t kGather = 4096;  // pieces up to this size are sent in one record
 
+// Of TLS without a byte of data: tickets, key updates. More is an attack on our time (a key update costs its
+// sender 27 bytes and us a derivation of keys).
+constexpr std::size_t kMostWithoutData = 64 * 1024;
+
 constexpr std::string_view kUntrusted = "the service's certificate could not be verified";
 
 bool looks_like_tls(const Slice& first) noexcept { return first.data()[0] == 0x16; }  // a handshake record
@@ -60,7 +64,7 @@ TlsStream::TlsStream(StreamPtr inner, std::shared_ptr<const TlsClientContext> co
   SSL* ssl = ssl_.get();
   X509_VERIFY_PARAM* rules = SSL_get0_param(ssl);
   if (X509_VERIFY_PARAM_set1_ip_asc(rules, to.host.c_str()) != 1) {  // not an address
-    SSL_set_tlsext_host_name(ssl, to.host.c_str());
+    failed_ = SSL_set_tlsext_host_name(ssl, to.host.c_str()) != 1 || SSL_set1_host(ssl, to.host.c_str()) != 1;
     X509_VERIFY_PARAM_set_hostflags(
         rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     SSL_set1_host(ssl, to.host.c_str());
@@ -176,7 +180,8 @@ SliceList TlsStream::take_output() noexcept {
 
 // ---- the handshake
 
-Task<Result<void>> TlsStream::handshake(Time deadline) {
+Task<Result<void>> TlsStream::handshake(Time deadline, TurnQueue* turns) {
+  if (failed_) co_return fail(Errc::tls_failed, "the service's name cannot be checked");
   bool first = server_ != nullptr;
   for (;;) {
     std::optional<Error> error;
@@ -184,6 +189,10 @@ Task<Result<void>> TlsStream::handshake(Time deadline) {
       first = false;
       if (!looks_like_tls(input_))
         error = Error{Errc::tls_not_tls, Origin::gateway, Retry::safe, "the peer does not speak TLS"};
+    }
+    if (turns && !error && !input_.empty()) {
+      co_await turns->next();
+      if (loop().now() >= deadline) error = Error{Errc::io_timeout};
     }
     int state = SSL_ERROR_SSL;
     if (!error) {
@@ -215,6 +224,14 @@ Task<Result<void>> TlsStream::handshake(Time deadline) {
   }
   finish_handshake();
   co_return {};
+}
+
+// With TLS 1.3 a service says only after the handshake that it does not like our certificate.
+std::string_view TlsStream::refusal_of_peer() const noexcept {
+  unsigned long e = ERR_peek_error();
+  bool alert = ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET;
+  const char* text = alert && client_ && !heard_ ? ERR_reason_error_string(e) : nullptr;  // static
+  return text ? std::string_view(text) : std::string_view();
 }
 
 Error TlsStream::handshake_error() noexcept {
@@ -266,19 +283,25 @@ bool TlsStream::advance_recv() noexcept {
     int state = n > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), n);
     if (!failed_ && !flushing_) flush();  // an answer to the peer's TLS: a key update, an alert
     if (n > 0) {
+      without_data_ = 0;
+      heard_ = true;
       const char* data = block->data();
       reader_->result = Slice(std::move(block), data, static_cast<std::size_t>(n));
       return true;
     }
-    if (state == SSL_ERROR_WANT_READ) {
+    if (state == SSL_ERROR_WANT_READ && without_data_ <= kMostWithoutData) {
       if (!pull(reader_->size_hint)) return false;
       continue;
     }
+    std::string_view refusal = refusal_of_peer();
     ERR_clear_error();
     if (state == SSL_ERROR_ZERO_RETURN) {
       reader_->result = Slice{};
     } else if (input_error_) {
       reader_->result = std::unexpected(*input_error_);
+    } else if (!refusal.empty()) {
+      failed_ = true;
+      reader_->result = fail(Errc::tls_failed, refusal);
     } else {  // bytes that are no TLS, an alert, or the end of the connection without close_notify: an attack
               // by truncation looks like this (RFC 8446 section 6.1)
       failed_ = true;
@@ -310,6 +333,7 @@ void TlsStream::take_pulled() noexcept {
     input_ended_ = true;
   } else {
     input_ = std::move(*pull_.result);
+    without_data_ += input_.size();
   }
   pull_.result = Slice{};
 }
@@ -326,7 +350,7 @@ void TlsStream::pulled(void* raw) noexcept {
 bool TlsStream::start_send(SendOp& op) noexcept {
   assert(!writer_);
   writer_ = &op;
-  if (flushing_) flush_.carried = &op;
+  if (flushing_ && !failed_) flush_.carried = &op;
   if (!advance_send()) return false;
   writer_ = nullptr;
   return true;
@@ -432,15 +456,14 @@ void TlsStream::take_flushed() noexcept {
       if (writer_->moved) writer_->result.error().retry = Retry::never;
     }
   }
-  if (fin_after_flush_ && !failed_) inner_->shutdown_send();
-  fin_after_flush_ = false;
 }
 
 void TlsStream::flushed(void* raw) noexcept {
   auto* self = static_cast<TlsStream*>(raw);
   self->take_flushed();
   if (!self->writer_) {
-    if (!self->failed_) self->flush();  // what has come together meanwhile
+    if (self->failed_ || !self->flush()) return;  // what has come together meanwhile: our close_notify, too
+    if (std::exchange(self->fin_after_flush_, false)) self->inner_->shutdown_send();
     return;
   }
   if (!self->failed_) self->writer_->rearm(self->loop());
@@ -490,6 +513,7 @@ bool TlsStream::probe_stale() noexcept {
     ERR_clear_error();
     if (!flushing_) flush();
     if (state != SSL_ERROR_WANT_READ) return true;  // bytes that nobody asked for, or the end
+    if (without_data_ > kMostWithoutData) return true;
     if (!inner_->probe_stale()) return false;
     if (!pull(BlockPool::kSmall)) {
       cancel_recv();

@@ -11,6 +11,7 @@
 #include "net/task.h"
 #include "net/tls_context.h"
 #include "net/tls_info.h"
+#include "net/turn_queue.h"
 
 struct bio_st;
 struct bio_method_st;
@@ -44,7 +45,8 @@ class TlsStream final : public Stream, public TlsInfo {
   // Once, before anything else. io_timeout at `deadline`; io_reset, io_closed; tls_not_tls if the peer does
   // not speak TLS (a server's `first_bytes` tell what it speaks); tls_certificate if the peer's was not
   // accepted, with the reason; tls_failed for all else.
-  [[nodiscard]] Task<Result<void>> handshake(Time deadline);
+  // With `turns`, each step that computes waits for its turn.
+  [[nodiscard]] Task<Result<void>> handshake(Time deadline, TurnQueue* turns = nullptr);
   // Speaks with the peer in clear text, after tls_not_tls.
   Stream& inner() noexcept { return *inner_; }
 
@@ -90,6 +92,7 @@ class TlsStream final : public Stream, public TlsInfo {
   static long bio_control(bio_st* bio, int command, long number, void* pointer);
 
   void attach(ssl_ctx_st* context);
+  std::string_view refusal_of_peer() const noexcept;
   Error handshake_error() noexcept;
   void finish_handshake();
 
@@ -127,8 +130,10 @@ class TlsStream final : public Stream, public TlsInfo {
   SendOp flush_;
   SendOp* writer_ = nullptr;
 
+  std::size_t without_data_ = 0;   // received since the last byte of data
   std::uint64_t small_until_ = 0;  // bytes still to go in small records
   Time last_sent_{};
+  bool heard_ = false;  // a byte of data
   bool established_ = false;
   bool pulling_ = false;
   bool flushing_ = false;

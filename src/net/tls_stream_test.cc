@@ -1,7 +1,9 @@
 #include "net/tls_stream.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -185,6 +187,9 @@ TEST(TlsStream, CarriesBytesInEveryMixOfPartialReadsAndDelays) {
 
 TEST(TlsStream, SurvivesResetsAtAnyMoment) {
   auto context = server(server_settings());
+  const std::string bytes = pattern(50'000);
+  int stood = 0;
+  int whole = 0;
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     MemoryFaults faults{
@@ -192,18 +197,77 @@ TEST(TlsStream, SurvivesResetsAtAnyMoment) {
     Pair pair(seed, faults);
     pair.connect(context, client());
     if (!pair.good()) continue;
-    auto pump = [](Stream& s) -> Task<> {
-      std::string bytes = pattern(50'000);
-      if (!co_await s.send(slices(bytes), 5s)) co_return;
-      while (true) {
+    ++stood;
+    auto say = [](Stream& s, const std::string& b) -> Task<> { (void)co_await s.send(slices(b), 5s); };
+    auto hear = [](Stream& s, std::string& out) -> Task<> {
+      for (;;) {
         auto piece = co_await s.recv(BlockPool::kSmall, after(s.loop().now(), 5s));
         if (!piece || piece->empty()) co_return;
-        // What comes is a prefix of what was sent, or nothing: never anything else.
+        out += piece->view();
       }
     };
-    Task<> a = pump(*pair.at_server);
-    Task<> b = pump(*pair.at_client);
-    EXPECT_TRUE(pair.world.run_until([&] { return a.done() && b.done(); }, 600s));
+    std::string at_server;
+    std::string at_client;
+    Task<> tasks[] = {say(*pair.at_server, bytes), say(*pair.at_client, bytes),
+                      hear(*pair.at_server, at_server), hear(*pair.at_client, at_client)};
+    EXPECT_TRUE(pair.world.run_until(
+        [&] { return std::ranges::all_of(tasks, [](auto& t) { return t.done(); }); }, 600s));
+    EXPECT_TRUE(bytes.starts_with(at_server)) << "what comes is what was said, as far as it comes";
+    EXPECT_TRUE(bytes.starts_with(at_client));
+    whole += at_server.size() == bytes.size() && at_client.size() == bytes.size();
+  }
+  EXPECT_GT(stood, 50);
+  EXPECT_GT(whole, 0);
+  EXPECT_LT(whole, stood);
+}
+
+// A client that shakes hands, changes its keys `updates` times (RFC 8446 section 4.6.3), and then says
+// "data".
+Task<> changing_keys(MemoryHost& host, int updates) {
+  auto stream = co_await host.network.connect(server_address(), kNever);
+  std::unique_ptr<SSL_CTX, FreeWith<&SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
+  std::unique_ptr<SSL, FreeWith<&SSL_free>> ssl(SSL_new(context.get()));
+  BIO* in = BIO_new(BIO_s_mem());
+  BIO* out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl.get(), in, out);
+  SSL_set_connect_state(ssl.get());
+  auto taken = [&] {
+    std::string bytes(BIO_ctrl_pending(out), '\0');
+    if (!bytes.empty()) BIO_read(out, bytes.data(), static_cast<int>(bytes.size()));
+    return bytes;
+  };
+  while (SSL_do_handshake(ssl.get()) != 1) {
+    std::string bytes = taken();
+    if (!co_await (*stream)->send(slices(bytes), kProgress)) co_return;
+    auto more = co_await (*stream)->recv(BlockPool::kMedium, kNever);
+    if (!more || more->empty()) co_return;
+    BIO_write(in, more->data(), static_cast<int>(more->size()));
+  }
+  for (int i = 0; i < updates; ++i) {
+    SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(ssl.get());
+  }
+  SSL_write(ssl.get(), "data", 4);
+  std::string bytes = taken();
+  (void)co_await (*stream)->send(slices(bytes), kProgress);
+  (void)co_await (*stream)->recv(BlockPool::kMedium, kNever);
+}
+
+TEST(TlsStream, AFloodOfKeyUpdatesIsBrokenOff) {
+  for (bool flood : {false, true}) {
+    MemoryWorld world(1);
+    MemoryHost s(world, server_address().ip);
+    MemoryHost c(world, IpAddress::v4(0x0a000002));
+    auto acceptor = *s.network.accept_on(*world.bind(server_address()));
+    Task<> talking = changing_keys(c, flood ? 5000 : 500);
+    world.run_for(1s);
+    auto accepted = acceptor->try_accept();
+    ASSERT_TRUE(accepted && *accepted);
+    TlsStream stream(std::move(*accepted), server(server_settings()));
+    ASSERT_TRUE(run(world, stream.handshake(kNever)));
+    auto got = run(world, receive(stream));
+    EXPECT_EQ(got.has_value(), !flood);
+    if (got) EXPECT_EQ(got->view(), "data");
   }
 }
 
@@ -516,6 +580,48 @@ TEST(TlsSessions, GoOnOnTheSameListener) {
   auto context = server(settings);
   EXPECT_TRUE(resumes(context, context));
   EXPECT_TRUE(resumes(context, server(settings))) << "a reload keeps the keys";
+}
+
+TEST(TlsSessions, AreGivenANewTicketEachTime) {
+  auto context = server(server_settings());
+  auto dialer = client();
+  Pair pair;
+  auto slot = std::make_shared<TlsSessionSlot>();
+  for (int i = 0; i < 6; ++i) {
+    pair.connect(context, dialer, {"server.test", slot});
+    ASSERT_TRUE(pair.good());
+    EXPECT_EQ(pair.at_server->resumed(), i > 0) << i;
+    slot->session.reset();  // used once, as RFC 8446 asks for
+    pair.exchange("hello");
+    ASSERT_TRUE(slot->session) << i;
+    pair.at_client.reset();
+    pair.at_server.reset();
+  }
+}
+
+TEST(TlsSessions, EndWithTheCertificateThatTheyStandOn) {
+  auto settings = server_settings();
+  settings.client_ca = authority().pem();
+  settings.client = TlsServerContext::ClientCertificate::required;
+  auto context = server(settings);
+  // OpenSSL verifies by the system's clock: the simulated one begins there, and goes on alone.
+  auto connect_after = [&](Duration wait) {
+    Pair pair;
+    auto slot = std::make_shared<TlsSessionSlot>();
+    auto dialer = client({.identity = authority().issue({.common = "orders", .until = 7200})});
+    pair.world.clock().shift_wall(std::chrono::system_clock::now() - pair.world.clock().wall());
+    pair.world.run_for(2s);
+    pair.connect(context, dialer, {"server.test", slot});
+    EXPECT_TRUE(pair.good());
+    pair.exchange("hello");
+    pair.world.run_for(wait);
+    pair.connect(context, dialer, {"server.test", slot});
+    EXPECT_TRUE(pair.good());
+    EXPECT_TRUE(pair.at_server->certificate()) << "resumed or not, who it is is known";
+    return pair.at_server->resumed();
+  };
+  EXPECT_TRUE(connect_after(1h));
+  EXPECT_FALSE(connect_after(3h));
 }
 
 TEST(TlsSessions, EndWithTheKeysOfTheirTickets) {

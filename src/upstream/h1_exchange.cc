@@ -185,6 +185,7 @@ Error H1Exchange::head_error(const Error& e) const noexcept {
       if (deadline_is_of_call_)
         return {Errc::deadline_exceeded, Origin::upstream, Retry::never, "no answer before the deadline"};
       return {Errc::upstream_timeout, Origin::upstream, Retry::never, "no response head in time"};
+    case Errc::tls_failed: return {Errc::upstream_tls, Origin::upstream, Retry::never, e.detail};
     case Errc::io_closed:
       return {Errc::upstream_closed, Origin::upstream, retry,
               "the connection was closed before the response"};

@@ -5,6 +5,7 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Authority } from './lib/certificates.mjs';
 import { temporaryFolder } from './lib/gatehouse.mjs';
@@ -22,14 +23,15 @@ function folder(later) {
 function ask(port, target, { method = 'GET', headers = {}, body, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const req = https.request({ host: '127.0.0.1', port, path: target, method, headers, agent: false, ...options }, (res) => {
+      const { socket } = res;  // a kept one is let go at the end
+      const spoken = { protocol: socket.getProtocol(), alpn: socket.alpnProtocol, peer: socket.getPeerCertificate() };
       const pieces = [];
       res.on('data', (p) => pieces.push(p));
       res.on('error', reject);
-      res.on('end', () => resolve({
-        status: res.statusCode, headers: res.headers, bytes: Buffer.concat(pieces), text: Buffer.concat(pieces).toString(),
-        protocol: res.socket.getProtocol(), cipher: res.socket.getCipher().name, alpn: res.socket.alpnProtocol,
-        peer: res.socket.getPeerCertificate(), resumed: res.socket.isSessionReused(),
-      }));
+      res.on('end', () => {
+        const bytes = Buffer.concat(pieces);
+        resolve({ status: res.statusCode, headers: res.headers, bytes, text: bytes.toString(), ...spoken });
+      });
     });
     req.on('error', reject);
     req.end(body);
@@ -90,6 +92,47 @@ gatewayTest('the same answers over TLS 1.2 and 1.3, of every size', async ({ ser
   assert.equal(curl.stdout, 'gateg');
 });
 
+gatewayTest("Python's ssl, with the name and authority checked", async ({ gateway, later, run }) => {
+  const ca = new Authority(folder(later));
+  const { cert, key } = ca.issue('server', 'DNS:localhost');
+  const g = await gateway({ listen: { public: { tls: { cert, key } } }, routes: [{ path: '/*', reply: { status: 200, body: 'yes' } }] });
+  const program = `
+import http.client, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+c = http.client.HTTPSConnection('localhost', int(sys.argv[1]), context=context)
+for i in range(3):
+    c.request('GET', '/x'); r = c.getresponse(); print(r.status, r.read().decode(), c.sock.version())
+`;
+  const out = await run('python3', ['-c', program, String(g.port), ca.cert]);
+  assert.equal(out.stdout, '200 yes TLSv1.3\n'.repeat(3), out.stderr);
+});
+
+gatewayTest('nginx as a service over TLS, with client certificates', async ({ gateway, request, later }) => {
+  const place = folder(later);
+  fs.chmodSync(place, 0o755);
+  const ca = new Authority(place);
+  const { cert, key } = ca.issue('nginx', 'DNS:nginx.test');
+  const own = ca.issue('gateway', 'DNS:gateway.test');
+  const port = await freePort();
+  const config = path.join(place, 'nginx.conf');
+  fs.writeFileSync(config, `daemon off; pid ${place}/pid; error_log ${place}/error.log;
+    events {} http { access_log off; client_body_temp_path ${place}; proxy_temp_path ${place}; fastcgi_temp_path ${place}; uwsgi_temp_path ${place}; scgi_temp_path ${place};
+    server { listen 127.0.0.1:${port} ssl; ssl_protocols TLSv1.3; ssl_certificate ${cert}; ssl_certificate_key ${key};
+      ssl_client_certificate ${ca.cert}; ssl_verify_client on;
+      location / { return 200 "$ssl_client_s_dn $ssl_protocol $ssl_server_name"; } } }`);
+  const nginx = spawn('/usr/sbin/nginx', ['-c', config, '-e', path.join(place, 'error.log')], { stdio: 'inherit' });
+  const ended = once(nginx, 'exit');
+  later.push(async () => { nginx.kill(); await ended; });
+  const services = {
+    known: { url: `https://127.0.0.1:${port}`, tls: { ca: ca.cert, cert: own.cert, key: own.key, server_name: 'nginx.test' } },
+    unknown: { url: `https://127.0.0.1:${port}`, tls: { ca: ca.cert, server_name: 'nginx.test' } },
+  };
+  const g = await gateway({ services });
+  await until('nginx to serve', async () => (await request(g, '/known/')).status === 200);
+  assert.equal((await request(g, '/known/')).text, 'CN=gateway TLSv1.3 nginx.test');
+  assert.equal((await request(g, '/unknown/')).status, 400, 'nginx says so itself');
+});
+
 gatewayTest('old versions, weak ciphers, renegotiation and foreign protocols are refused', async ({ gateway, later, run }) => {
   const ca = new Authority(folder(later));
   const { cert, key } = ca.issue('server', 'DNS:gate.test', { rsa: true });
@@ -104,7 +147,7 @@ gatewayTest('old versions, weak ciphers, renegotiation and foreign protocols are
   assert.match(await say('-tls1_2', '-cipher', 'ECDHE-RSA-AES128-SHA'), /handshake failure/);
   assert.match(await say('-alpn', 'smtp'), /no application protocol/);
   const renegotiated = await run('openssl', ['s_client', '-connect', `127.0.0.1:${g.port}`, '-tls1_2'], { input: 'R\n' });
-  assert.match(renegotiated.stderr + renegotiated.stdout, /no renegotiation|renegotiat/i);
+  assert.match(renegotiated.stderr + renegotiated.stdout, /:no renegotiation/);
   assert.match(await say('-tls1_2'), /Compression: NONE/);
 });
 
@@ -261,6 +304,48 @@ gatewayTest('certificates are loaded anew when their files change; a wrong pair 
   await until('the third certificate', async () => (await shown()) === 'third');
   assert.ok(!g.stderr.includes('PRIVATE KEY'));
 });
+
+gatewayTest('certificates replaced a hundred times under load: no request fails', async ({ gateway, later }) => {
+  const ca = new Authority(folder(later));
+  const place = folder(later);
+  const pairs = ['even', 'odd'].map((name) => ca.issue(name, 'DNS:gate.test'));
+  const put = (n) => {
+    const { cert, key } = pairs[n % 2];
+    // Both in one file, renamed over it: there is no moment with half of each.
+    fs.writeFileSync(path.join(place, 'new'), Buffer.concat([fs.readFileSync(cert), fs.readFileSync(key)]));
+    fs.renameSync(path.join(place, 'new'), path.join(place, 'both.pem'));
+  };
+  put(0);
+  const g = await gateway({ workers: 2, listen: { public: { tls: { cert: path.join(place, 'both.pem') } } }, routes: [{ path: '/*', reply: { status: 200, body: 'yes' } }] });
+  const options = { ca: ca.pem(), servername: 'gate.test' };
+  let stop = false;
+  let served = 0;
+  const failed = [];
+  const kept = new https.Agent({ keepAlive: true, maxSockets: 3, ...options });
+  later.push(() => kept.destroy());
+  const client = async (agent) => {
+    while (!stop) {
+      try {
+        const a = await ask(g.port, '/', agent ? { agent, ...options } : options);
+        if (a.text !== 'yes') failed.push(`${a.status} ${a.text}`);
+        served += 1;
+      } catch (e) {
+        failed.push(String(e));
+      }
+    }
+  };
+  const clients = [client(kept), client(kept), client(), client()];
+  for (let n = 1; n <= 100; ++n) {
+    put(n);
+    const name = n % 2 ? 'odd' : 'even';
+    await until(`replacement ${n}`, async () => (await ask(g.port, '/', options)).peer.subject.CN === name);
+  }
+  stop = true;
+  await Promise.all(clients);
+  assert.deepEqual(failed, []);
+  assert.ok(served > 500, `${served} requests`);
+  console.log(`  100 replacements, ${served} requests, ${failed.length} failed`);
+}, { timeout: 300_000 });
 
 gatewayTest('a listener in clear text sends everything to HTTPS', async ({ service, gateway, request, later }) => {
   const ca = new Authority(folder(later));

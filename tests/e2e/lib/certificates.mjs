@@ -21,12 +21,12 @@ export class Authority {
 
   pem() { return fs.readFileSync(this.cert); }
 
-  // `names`: "DNS:a.test,URI:spiffe://mesh/a". `days`: of validity; negative = it has expired.
-  issue(file, names, { days = 30, subject = file, rsa = false } = {}) {
+  // `names`: "DNS:a.test,URI:spiffe://mesh/a". `days`: of validity; negative = it has expired. `usage`: "serverAuth"; all by default.
+  issue(file, names, { days = 30, subject = file, rsa = false, usage } = {}) {
     const at = (suffix) => path.join(this.folder, file + suffix);
     const kind = rsa ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
     openssl('req', '-new', '-newkey', ...kind, '-nodes', '-subj', `/CN=${subject}`, '-keyout', at('-key.pem'), '-out', at('.csr'));
-    fs.writeFileSync(at('.ext'), `basicConstraints=critical,CA:FALSE\n${names ? `subjectAltName=${names}\n` : ''}`);
+    fs.writeFileSync(at('.ext'), `basicConstraints=critical,CA:FALSE\n${names ? `subjectAltName=${names}\n` : ''}${usage ? `extendedKeyUsage=${usage}\n` : ''}`);
     openssl('x509', '-req', '-in', at('.csr'), '-CA', this.cert, '-CAkey', this.key, '-CAcreateserial', '-days', String(days),
       '-extfile', at('.ext'), '-out', at('.pem'));
     return { cert: at('.pem'), key: at('-key.pem'), pem: fs.readFileSync(at('.pem')), keyPem: fs.readFileSync(at('-key.pem')) };
