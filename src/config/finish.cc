@@ -171,6 +171,7 @@ void finish_service(Reader& reader, const Node& node, void* object) {
   }
   if (!service.canary) return;
   std::vector<std::string_view> names;
+  names.reserve(service.versions.size());
   for (const VersionSpec& version : service.versions) names.push_back(version.name);
   const Node& canary = node_of(node, "canary");
   if (names.size() < 2) {

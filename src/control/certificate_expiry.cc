@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include <algorithm>
-
 namespace gatehouse::control {
 namespace {
 

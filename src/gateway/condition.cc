@@ -155,6 +155,7 @@ std::string key_text(const config::ConditionKey& key) {
 
 std::string condition_text(const config::Condition& condition) {
   std::vector<std::string> tests;
+  tests.reserve(condition.any_of.size() + condition.hosts.size() + condition.paths.size());
   for (const config::Test& t : condition.any_of) tests.push_back(test_text(t));
   for (const config::HostPattern& h : condition.hosts) tests.push_back(shown(h));
   for (const config::PathPattern& p : condition.paths) tests.push_back(p.text);
