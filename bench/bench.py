@@ -3,6 +3,7 @@
    scripts/bench [--quick] [--rounds N] [--only ROW,...] [--envoy] [--out FILE]
 A figure holds if the median of the rounds does; all rounds are printed."""
 import argparse
+import functools
 import json
 import os
 import random
@@ -99,7 +100,7 @@ def cost(report, options, connections):
             f.write(f"workers: 1\nstate: {folder}/state\nlog: /dev/null\nadmin: off\nlisten: {{public: {{port: {port}, bind: 127.0.0.1}}}}\n"
                     'services: {u: {url: "http://127.0.0.1:19001", path: /*}}\n')
         for _ in range(options.rounds):
-            out = run([path, "--gatehouse", options.binary, config, port, "--rounds", 1, "--conns", connections, "--secs", options.seconds, "--json"])
+            out = run([path, "--gatehouse", options.binary, config, port, "--rounds", options.slices, "--conns", connections, "--secs", options.seconds, "--json"])
             if out.returncode != 0:
                 raise SystemExit(out.stderr)
             for name, figures in json.loads(out.stdout).items():
@@ -132,14 +133,28 @@ def instructions(report, options):
     report.row("user-space instructions per request, of nginx's", f"{ratio:.2f}", "0.60", ratio <= 0.60)
 
 
-def compare(report, options, title, proxies, **how):
-    for p in proxies:
-        load(p, 1, **how)
-    rounds = {p.name: [] for p in proxies}
+def one_round(options, measured):
+    """`measured`: by name, what runs the load for some seconds and returns its figures. All take turns in short slices, so that
+    what else the machine does in a second or two falls on all of them; a round's figure is the median of its slices."""
+    slices = {name: [] for name in measured}
+    for _ in range(options.slices):
+        for name, measure in measured.items():
+            slices[name].append(measure(options.seconds))
+    return {name: {key: statistics.median(s[key] for s in of) for key in of[0]} for name, of in slices.items()}
+
+
+def rounds_of(options, measured):
+    rounds = {name: [] for name in measured}
+    for measure in measured.values():
+        measure(1)  # warms it up
     for _ in range(options.rounds):
-        for p in proxies:
-            rounds[p.name].append(load(p, options.seconds, **how))
-    return report.rounds(title, rounds)
+        for name, figures in one_round(options, measured).items():
+            rounds[name].append(figures)
+    return rounds
+
+
+def compare(report, options, title, proxies, **how):
+    return report.rounds(title, rounds_of(options, {p.name: functools.partial(load, p, **how) for p in proxies}))
 
 
 def browser(report, options, field):
@@ -167,8 +182,8 @@ def bodies(report, options, field, what):
 def latency(report, options, field):
     nginx, gatehouse = field.nginx(), field.gatehouse()[0]
     clients = 64
-    # A percentile needs more seconds than a mean does: in rounds of 3 s it swings by a third.
-    seconds = options.seconds if options.quick else max(8, options.seconds)
+    # A percentile needs more seconds than a mean does: in slices of a few seconds it swings by a third.
+    seconds = options.seconds if options.quick else 8
 
     def h2load(proxy, *more):
         return run(["h2load", "--h1", "-t1", "-c", clients, "-D", seconds, "--warm-up-time", 1, *more, f"http://127.0.0.1:{proxy.port}/"])
@@ -208,13 +223,11 @@ def routes(report, options, field):
     # Ten routes are asked for in both: what the size of the table costs. Then all of them evenly, where the caches of the
     # processor hold ten and not ten thousand.
     asked = {few.name: (few, "math.random(0, 9)"), many.name: (many, "1000 * math.random(0, 9)"), "10000 routes, all asked for": (many, "math.random(0, 9999)")}
-    rounds = {name: [] for name in asked}
-    for i in range(options.rounds + 1):
-        for name, (p, choice) in asked.items():
-            figures = load(p, options.seconds, lua=lua_of(field.folder, "routes.lua", path=f'"/r" .. {choice} .. "/items/17"'))
-            if i:  # the first warms it up
-                rounds[name].append(figures)
-    medians = report.rounds("10 000 routes against 10", rounds)
+
+    def measure(proxy, choice):
+        return lambda seconds: load(proxy, seconds, lua=lua_of(field.folder, "routes.lua", path=f'"/r" .. {choice} .. "/items/17"'))
+
+    medians = report.rounds("10 000 routes against 10", rounds_of(options, {name: measure(*of) for name, of in asked.items()}))
     ratio = medians[many.name] / medians[few.name]
     report.row("10 000 routes against 10", f"{ratio:.3f}", "1.05", ratio <= 1.05)
 
@@ -287,7 +300,7 @@ def workers(report, options, field):
                    "the process-wide state of endpoints and services alone (a few relaxed atomic words a request); all else is a worker's own.")
         return
     rates = {n: field.gatehouse(f"{n} workers", workers=n)[0] for n in (1, 2)}
-    rounds = {p.name: [load(p, options.seconds, connections=128) for _ in range(options.rounds)] for p in rates.values()}
+    rounds = rounds_of(options, {p.name: functools.partial(load, p, connections=128) for p in rates.values()})
     medians = report.rounds("Two workers against one, requests/s", rounds, unit="requests/s", show="rps")
     ratio = medians["2 workers"] / medians["1 workers"]
     report.row("two workers against one", f"{ratio:.2f}", "at least 1.80", ratio >= 1.8)
@@ -313,7 +326,7 @@ def main():
     options = ap.parse_args()
     options.binary = os.path.abspath(options.binary)
     options.rounds = options.rounds or (2 if options.quick else 5)
-    options.seconds = 1 if options.quick else 3
+    options.seconds, options.slices = 1, 1 if options.quick else 5
     out = options.out or os.path.join(HERE, "results", "local-quick.md" if options.quick else time.strftime("%Y-%m-%d.md"))
     random.seed(1)
     report = Report()
@@ -345,7 +358,7 @@ def main():
     os.makedirs(os.path.dirname(out), exist_ok=True)
     with open(out, "w") as f:
         f.write(f"# Measured {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}\n\n" + "\n".join(head)
-                + f"\n\nMedians of {options.rounds} interleaved rounds of {options.seconds} s; one worker each; Gatehouse's JSON log on, the peers' off. "
+                + f"\n\nMedians of {options.rounds} interleaved rounds, each the median of {options.slices} slices of {options.seconds} s in turns; one worker each; Gatehouse's JSON log on, the peers' off. "
                 "Own cost is what lies above a forwarder that parses nothing.\n\n" + "\n".join(table) + "\n" + "\n".join(report.lines) + "\n")
     print(f"\n{os.path.relpath(out)}")
 
