@@ -82,8 +82,7 @@ http::H1Out H1Responder::frame(const Reply& reply) noexcept {
   } else {
     how.framing.kind = request.version == http::Version::http10 ? Kind::until_close : Kind::chunked;
   }
-  if (reply.head->status == 101) {
-    if (reply.body) tunnel_ = reply.body->take_tunnel();
+  if (tunnel_) {
     how.upgrade = upstream::kWebSocket;
     return how;
   }
@@ -115,6 +114,10 @@ net::Task<Result<void>> H1Responder::send(Reply& reply) {
   if (interims_.busy()) {
     if (auto settled = co_await interims_.settled(); !settled)
       co_return std::unexpected(client_error(settled.error()));
+  }
+  if (reply.head->status == 101) {
+    if (reply.body) tunnel_ = reply.body->take_tunnel();
+    if (!tunnel_) co_return fail(Errc::internal, "a 101 without its connection");
   }
   http::H1Out how = frame(reply);
   if (!listener_.hsts.empty()) reply.head->headers.set("Strict-Transport-Security", listener_.hsts);

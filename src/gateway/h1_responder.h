@@ -66,8 +66,10 @@ class H1Responder final : public Responder {
   bool answered() const noexcept { return progress_.complete; }  // the answer has left to its last byte
   // After send: the answer is complete and the client was told that the connection goes on.
   bool keeps_connection() const noexcept { return keep_ && progress_.complete; }
-  // After send: the answer was a 101, and this is what the client's bytes belong to from now on. Else null.
-  std::unique_ptr<upstream::Tunnel> take_tunnel() noexcept { return std::move(tunnel_); }
+  // After send: a 101 has left, and this is what the client's bytes belong to from now on. Else null.
+  std::unique_ptr<upstream::Tunnel> take_tunnel() noexcept {
+    return progress_.complete ? std::move(tunnel_) : nullptr;
+  }
 
  private:
   http::H1Out frame(const Reply& reply) noexcept;

@@ -60,7 +60,8 @@ net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
   if (head.asterisk) target = "*";
   add_own_headers(x);
   if (!manner.host.empty()) head.host = manner.host;
-  bool websocket = !x.upgrade().empty() && upstream::offers_websocket(head, x.upgrade(), x.body() != nullptr);
+  bool websocket = !x.upgrade().empty() &&
+                   upstream::offers_websocket(head, x.upgrade(), x.body() && x.body()->length() != 0);
   return upstream::call(x.worker().client(), {.service = *to.service,
                                               .version = *to.version,
                                               .head = head,

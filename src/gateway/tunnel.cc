@@ -1,5 +1,8 @@
 #include "gateway/tunnel.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "gateway/worker.h"
 #include "net/join.h"
 
@@ -30,6 +33,10 @@ Tunnel::Tunnel(Worker& worker, net::Stream& client, Slice input, std::unique_ptr
 }
 
 Tunnel::~Tunnel() {
+  if (sending_) {  // cut in the middle of a message: that must not look like its end
+    client_.reset_on_close();
+    service_->stream().reset_on_close();
+  }
   RequestRecord& r = record_->get();
   r.total += worker_.loop().now() - began_;
   worker_.sink().record(r);
@@ -44,7 +51,11 @@ void Tunnel::note_failure(const Error& e) noexcept {
   r.detail = e.detail;
 }
 
-void Tunnel::client_gone() noexcept { failed({.code = Errc::io_reset}, Origin::client); }
+void Tunnel::client_gone() noexcept {
+  if (!service_ended_)  // else all had been said
+    note_failure({Errc::client_closed, Origin::client, Retry::never, "the client broke off the tunnel"});
+  service_->stream().reset_on_close();
+}
 
 // Set for the earliest time at which it could be so: messages only move `moved_`.
 void Tunnel::idle_long_enough(void* self) noexcept {
@@ -53,43 +64,60 @@ void Tunnel::idle_long_enough(void* self) noexcept {
   const Time due = after(t->sending_ ? loop.now() : t->moved_, t->service_->idle);
   if (loop.now() < due) return loop.set_timer(t->idle_timer_, due);
   t->note_failure({Errc::tunnel_idle, Origin::gateway, Retry::never, "nothing has moved for `stream_idle`"});
-  t->client_.abort();
-  t->service_->stream().abort();
-}
-
-// Notes why the tunnel cannot go on, and lets the other side see that this is no orderly end.
-void Tunnel::failed(const Error& e, Origin whose) noexcept {
-  if (e.code == Errc::io_timeout) {
-    note_failure({Errc::tunnel_idle, whose, Retry::never, "nothing was taken for `stream_idle`"});
-  } else if (whose == Origin::client) {
-    note_failure({Errc::client_closed, whose, Retry::never, "the client broke off the tunnel"});
-    service_->stream().reset_on_close();
-  } else {
-    note_failure({Errc::upstream_reset, whose, Retry::never, "the service broke off the tunnel"});
-    client_.reset_on_close();
+  for (net::Stream* stream : {&t->client_, &t->service_->stream()}) {
+    stream->shutdown_send();  // nothing is under way: an orderly end
+    stream->abort();
   }
 }
 
-net::Task<void> Tunnel::run() {
-  RequestRecord& r = record_->get();
-  net::Stream& service = service_->stream();
-  auto up = pump({client_, service, Origin::client, r.bytes_in}, std::exchange(input_, Slice{}));
-  auto down =
-      pump({service, client_, Origin::upstream, r.bytes_out}, std::exchange(service_->input, Slice{}));
-  worker_.loop().set_timer(idle_timer_, after(moved_, service_->idle));
-  co_await net::either(up, down);
-  net::Task<bool>& ended = up.done() ? up : down;
-  net::Task<bool>& other = up.done() ? down : up;
-  if (!ended.take()) co_return;
-  // A peer that has said its last word has nothing to wait for: what the other still says is soon said.
-  (void)co_await net::with_deadline(worker_.loop(), after(worker_.loop().now(), kOneSidedTime),
-                                    std::move(other));
+Tunnel::End Tunnel::lost_sender(const Way& way) noexcept {
+  if (record_->get().failed) return End::broken;  // we have ended it ourselves, or it is gone already
+  if (way.sender == Origin::client) {
+    client_gone();
+  } else {
+    note_failure({Errc::upstream_reset, way.sender, Retry::never, "the service broke off the tunnel"});
+    way.to.reset_on_close();
+  }
+  return End::broken;
 }
 
-// One direction, until its sender's end, which is passed on. False if the tunnel cannot go on.
-net::Task<bool> Tunnel::pump(Way way, Slice first) {
+Tunnel::End Tunnel::lost_receiver(const Way& way, Errc code) noexcept {
+  if (code == Errc::io_timeout) {
+    note_failure({Errc::tunnel_idle, Origin::gateway, Retry::never, "nothing was taken for `stream_idle`"});
+    way.to.reset_on_close();  // it has a part of what it was sent
+    return End::broken;
+  }
+  // It has said all that it had to say, and does not listen any more.
+  if (way.answered) return End::orderly;
+  const bool to_client = way.sender == Origin::upstream;
+  note_failure({to_client ? Errc::client_closed : Errc::upstream_reset,
+                to_client ? Origin::client : Origin::upstream, Retry::never,
+                to_client ? "the client broke off the tunnel" : "the service broke off the tunnel"});
+  way.from.reset_on_close();
+  return End::receiver_gone;
+}
+
+net::Task<void> Tunnel::run() {
   net::Loop& loop = worker_.loop();
-  const Origin receiver = way.sender == Origin::client ? Origin::upstream : Origin::client;
+  RequestRecord& r = record_->get();
+  net::Stream& service = service_->stream();
+  loop.set_timer(idle_timer_, after(moved_, service_->idle));
+  auto up = pump({client_, service, Origin::client, r.bytes_in, client_ended_, service_ended_},
+                 std::exchange(input_, Slice{}));
+  auto down = pump({service, client_, Origin::upstream, r.bytes_out, service_ended_, client_ended_},
+                   std::exchange(service_->input, Slice{}));
+  co_await net::either(up, down);
+  net::Task<End>& first = up.done() ? up : down;
+  net::Task<End>& other = up.done() ? down : up;
+  if (first.take() == End::broken) co_return;
+  // One side has said its last word. What the other still has to say is soon said.
+  if (!co_await net::with_deadline(loop, after(loop.now(), kOneSidedTime), std::move(other)))
+    note_failure({Errc::tunnel_idle, Origin::gateway, Retry::never, "the other side did not end in 30 s"});
+}
+
+// One direction, until its sender's end, which is passed on.
+net::Task<Tunnel::End> Tunnel::pump(Way way, Slice first) {
+  net::Loop& loop = worker_.loop();
   net::TurnShare share(kBytesInTurn);
   std::size_t read_size = BlockPool::kSmall;
   Slice bytes = std::move(first);
@@ -97,24 +125,20 @@ net::Task<bool> Tunnel::pump(Way way, Slice first) {
     if (!bytes.empty()) {
       const std::size_t n = bytes.size();
       ++sending_;
-      auto sent = co_await way.to.send(std::move(bytes), service_->idle);
+      auto sent = co_await way.to.send(std::exchange(bytes, Slice{}), service_->idle);
       --sending_;
-      if (!sent) {
-        failed(sent.error(), receiver);
-        co_return false;
-      }
+      if (!sent) co_return lost_receiver(way, sent.error().code);
       moved_ = loop.now();
       way.bytes += n;
-      if (share.spent(loop.now(), n)) co_await net::yield(loop);
+      // a byte costs nearly what a block does
+      if (share.spent(loop.now(), std::max(n, BlockPool::kSmall))) co_await net::yield(loop);
     }
     auto got = co_await way.from.recv(read_size, kNever);
-    if (!got) {
-      failed(got.error(), way.sender);
-      co_return false;
-    }
+    if (!got) co_return lost_sender(way);
     if (got->empty()) {
+      way.ended = true;
       way.to.shutdown_send();
-      co_return true;
+      co_return End::orderly;
     }
     // A block that came full promises more.
     read_size = got->size() + sizeof(Block) >= read_size ? BlockPool::kLarge : BlockPool::kSmall;

@@ -24,22 +24,31 @@ class Tunnel {
   Tunnel(const Tunnel&) = delete;
   ~Tunnel();
 
-  // Until both sides have ended, one of them has failed, or nothing has moved for `stream_idle`. When one
-  // side has ended in order, the other has 30 s to do so. Once.
+  // Until both sides have ended, one of them has broken off, or nothing has moved for `stream_idle`. When one
+  // side has ended, the other has 30 s to do so. Once.
   net::Task<void> run();
   void note_failure(const Error& e) noexcept;
   // Instead of running on: the client is gone altogether, and the service gets to see that.
   void client_gone() noexcept;
 
  private:
+  enum class End : std::uint8_t {
+    orderly,        // the sender has ended, and the receiver was told
+    receiver_gone,  // but it may have said something before
+    broken,         // nothing can follow
+  };
+  // One direction. References into the tunnel and its connection.
   struct Way {
     net::Stream& from;
     net::Stream& to;
     Origin sender;
     std::uint64_t& bytes;
+    bool& ended;           // the sender has, in order
+    const bool& answered;  // the receiver has, in its own direction
   };
-  net::Task<bool> pump(Way way, Slice first);
-  void failed(const Error& e, Origin whose) noexcept;
+  net::Task<End> pump(Way way, Slice first);
+  End lost_sender(const Way& way) noexcept;
+  End lost_receiver(const Way& way, Errc code) noexcept;
   static void idle_long_enough(void* self) noexcept;
 
   Worker& worker_;
@@ -48,8 +57,10 @@ class Tunnel {
   std::unique_ptr<KeptRecord> record_;
   Slice input_;
   Time began_;
-  Time moved_;            // when bytes last went
-  unsigned sending_ = 0;  // directions in which some wait to be taken: those sends watch over themselves
+  Time moved_;                 // when bytes last went
+  std::uint8_t sending_ = 0;   // directions in which some wait to be taken: those sends watch over themselves
+  bool client_ended_ = false;  // in order
+  bool service_ended_ = false;  // likewise
   net::Timer idle_timer_;
 };
 

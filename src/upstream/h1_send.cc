@@ -88,7 +88,9 @@ net::Task<Result<void>> send_with_body(net::Stream& stream, Slice head, BodySour
         std::size_t bytes = out.bytes();
         auto sent = co_await stream.send(out.take(), patience.idle, rate.on() ? &rate : nullptr);
         if (!sent) co_return std::unexpected(sent.error());
-        if (share.spent(stream.loop().now(), bytes)) co_await net::yield(stream.loop());
+        // a byte costs nearly what a block does
+        if (share.spent(stream.loop().now(), std::max(bytes, BlockPool::kSmall)))
+          co_await net::yield(stream.loop());
         continue;
       }
       piece = co_await body.pull_later();

@@ -16,13 +16,13 @@ constexpr std::size_t kKeySize = 24;                                        // 1
 
 // The value of the only field of that name; empty if there is none, or more than one.
 std::string_view only(const http::HeaderTable& headers, std::string_view name) noexcept {
-  std::string_view found;
+  const http::Header* found = nullptr;
   for (const http::Header& h : headers) {
     if (!http::iequals(h.name, name)) continue;
-    if (!found.empty()) return {};
-    found = h.value;
+    if (found) return {};
+    found = &h;
   }
-  return found;
+  return found ? found->value : std::string_view{};
 }
 
 }  // namespace
@@ -37,14 +37,14 @@ bool offers_websocket(const http::RequestHead& head, std::string_view upgrade, b
 
 bool confirms_websocket(const http::RequestHead& request, const http::ResponseHead& response,
                         std::string_view upgrade) noexcept {
-  if (!http::iequals(upgrade, kWebSocket)) return false;
+  if (!http::iequals(upgrade, kWebSocket) || response.version != http::Version::http11) return false;
   const std::string_view key = only(request.headers, kKeyName);
   if (key.size() != kKeySize) return false;
   std::array<unsigned char, kKeySize + kGuid.size()> asked;
   std::memcpy(asked.data(), key.data(), kKeySize);
   std::memcpy(asked.data() + kKeySize, kGuid.data(), kGuid.size());
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest;
-  SHA1(asked.data(), asked.size(), digest.data());
+  if (!SHA1(asked.data(), asked.size(), digest.data())) return false;
   std::array<unsigned char, 32> text;  // 28 and a NUL
   const int n = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
   return only(response.headers, kAcceptName) ==

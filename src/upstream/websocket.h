@@ -16,8 +16,8 @@ inline constexpr std::string_view kWebSocket = "websocket";  // in Upgrade
 bool offers_websocket(const http::RequestHead& head, std::string_view upgrade, bool has_body) noexcept;
 
 // Whether a 101 confirms the offer of `request`: Upgrade is `websocket`, and Sec-WebSocket-Accept answers the
-// key. A service that can be made to say `101` by somebody who cannot speak for it does not know the key, and
-// no tunnel past the gateway's rules is opened. `upgrade`: as above, of the response.
+// key. Who can make an endpoint answer `101`, but not with header fields of his own, gets no tunnel past the
+// gateway's rules. `upgrade`: as above, of the response.
 bool confirms_websocket(const http::RequestHead& request, const http::ResponseHead& response,
                         std::string_view upgrade) noexcept;
 

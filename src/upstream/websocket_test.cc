@@ -43,6 +43,9 @@ TEST_F(WebSocketTest, Offers) {
 TEST_F(WebSocketTest, OffersWithExactlyOneKey) {
   request.headers.add("sec-websocket-key", kKey);
   EXPECT_FALSE(offers_websocket(request, "websocket", false));
+  request.headers.set("Sec-WebSocket-Key", "");
+  request.headers.add("Sec-WebSocket-Key", kKey);
+  EXPECT_FALSE(offers_websocket(request, "websocket", false));
   request.headers.remove("Sec-WebSocket-Key");
   EXPECT_FALSE(offers_websocket(request, "websocket", false));
   request.headers.add("Sec-WebSocket-Key", "c2hvcnQ=");
@@ -54,6 +57,8 @@ TEST_F(WebSocketTest, Confirms) {
   EXPECT_FALSE(confirms_websocket(request, response, "")) << "Connection does not name Upgrade";
   EXPECT_FALSE(confirms_websocket(request, response, "h2c"));
   EXPECT_FALSE(confirms_websocket(request, response, "websocket, h2c"));
+  response.version = http::Version::http10;
+  EXPECT_FALSE(confirms_websocket(request, response, "websocket"));
 }
 
 TEST_F(WebSocketTest, ConfirmsThisKeyAlone) {
