@@ -64,7 +64,7 @@ Result<void> Exchange::admit() {
   note_request();
   if (http::iequals(upgrade_, "websocket"))
     return fail(Errc::upgrade_not_available, "WebSocket is not available in this version", Origin::client);
-  if (tls_ && !tls_->speaks_for(http::host_without_port(request_.host)))
+  if (record_.tls && !record_.tls->speaks_for(http::host_without_port(request_.host)))
     return fail(Errc::misdirected, "the host belongs to another certificate of this listener",
                 Origin::client);
   auto client = admit_headers(request_, listener_.spec.trusted_proxies, peer_, arena_);
@@ -90,7 +90,7 @@ RouteChoice::Kind Exchange::choose() {
                    .path = request_.path,
                    .client = client_.bytes,
                    .listener = listener_.spec.name,
-                   .certificate = tls_ ? tls_->certificate() : nullptr,
+                   .certificate = record_.tls ? record_.tls->certificate() : nullptr,
                    .attributes = attributes_ ? &*attributes_ : nullptr};
   if (!attributes_ && identity_position_ > 0) {  // nobody supplied any: what is asked for is absent
     attributes_.emplace();

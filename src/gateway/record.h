@@ -8,6 +8,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "http/message.h"
+#include "net/tls_info.h"
 
 namespace gatehouse::gateway {
 
@@ -41,6 +42,7 @@ struct RequestRecord {
   std::string_view request_id;
   std::string_view trace_id;
   IpAddress client;
+  const net::TlsInfo* tls = nullptr;  // of the connection; null = clear text
 };
 
 // One per worker; called on its thread, once a request, after everything about it has ended. Must not block.
