@@ -309,6 +309,7 @@ class TlsServerContextMaker {
       X509_STORE_add_cert(store, ca.get());
       SSL_CTX_add_client_CA(c, ca.get());
     }
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN);  // see TlsClientContext
     bool required = self.settings_.client == TlsServerContext::ClientCertificate::required;
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(c), X509_PURPOSE_SSL_CLIENT);

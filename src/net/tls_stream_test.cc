@@ -553,6 +553,27 @@ TEST(TlsCertificates, OfClientsAreDataOfTheConnection) {
   EXPECT_FALSE(pair.at_server->certificate());
 }
 
+TEST(TlsCertificates, AnAuthorityBelowAnotherIsTrustedByItself) {
+  TestAuthority below("below", authority());
+  auto settings = server_settings();
+  settings.client_ca = below.pem();
+  settings.client = TlsServerContext::ClientCertificate::required;
+  auto server_result = [&](const TlsIdentity& shown) {
+    Pair pair;
+    pair.connect(server(settings), client({.identity = shown}));
+    return *pair.server_result;
+  };
+  EXPECT_TRUE(server_result(below.issue({.common = "orders"})));
+  EXPECT_FALSE(server_result(authority().issue({.common = "orders"}))) << "what stands above it is not";
+  EXPECT_FALSE(server_result(TestAuthority("below", TestAuthority()).issue({.common = "orders"})))
+      << "nor another of its name";
+  settings.client_ca = authority().pem();
+  TlsIdentity with_chain = below.issue({.common = "orders"});
+  EXPECT_FALSE(server_result(with_chain)) << "the link between them is missing";
+  with_chain.chain += below.pem();
+  EXPECT_TRUE(server_result(with_chain));
+}
+
 // ---- sessions
 
 // Whether a second connection goes on with the session of the first.
