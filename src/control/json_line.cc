@@ -128,6 +128,11 @@ constexpr std::array<Octet, 256> kOctets = [] {
 
 // ---- pieces: each writes at `out` and returns where it ended ---------------------------------------------
 
+template <std::size_t N>
+inline char* put_text(const char (&text)[N], char* out) noexcept {
+  std::memcpy(out, text, N - 1);
+  return out + N - 1;
+}
 inline char* put_pair(std::uint64_t n, char* out) noexcept {
   std::memcpy(out, kPairs.data() + 2 * n, 2);
   return out + 2;
@@ -297,8 +302,7 @@ inline char* put_time(WallTime time, SecondText& second, char* out) noexcept {
     format_second(whole, second);
   std::memcpy(out, second.text.data(), second.text.size());
   out = put_six(static_cast<std::uint64_t>(below) / 1000, out + second.text.size());
-  std::memcpy(out, "Z\"", 2);
-  return out + 2;
+  return put_text("Z\"", out);
 }
 
 inline char* put_client(const IpAddress& ip, char* out) noexcept {
@@ -318,9 +322,9 @@ inline char* put_client(const IpAddress& ip, char* out) noexcept {
 
 inline char* put_protocol(http::Version version, char* out) noexcept {
   switch (version) {
-    case http::Version::http10: std::memcpy(out, "HTTP/1.0\"", 9); return out + 9;
-    case http::Version::http11: std::memcpy(out, "HTTP/1.1\"", 9); return out + 9;
-    case http::Version::http2: std::memcpy(out, "HTTP/2\"", 7); return out + 7;
+    case http::Version::http10: return put_text("HTTP/1.0\"", out);
+    case http::Version::http11: return put_text("HTTP/1.1\"", out);
+    case http::Version::http2: return put_text("HTTP/2\"", out);
   }
   *out = '"';
   return out + 1;
@@ -332,10 +336,8 @@ inline char* put_empty(char* out) noexcept {
 }
 
 [[gnu::noinline]] char* put_tls(const net::TlsInfo* tls, LogField field, char* out) noexcept {
-  if (field == LogField::tls_resumed) {
-    const std::string_view word = tls && tls->resumed() ? "true" : "false";
-    return std::ranges::copy(word, out).out;
-  }
+  if (field == LogField::tls_resumed)
+    return tls && tls->resumed() ? put_text("true", out) : put_text("false", out);
   if (!tls) return put_empty(out);
   if (field == LogField::tls) return put_value(tls->version(), out);
   if (field == LogField::tls_cipher) return put_value(tls->cipher(), out);
@@ -452,8 +454,7 @@ char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, Seco
     for (LogField field : layout.fields()) out = put_field(r, field, second, out);
   }
   *begin = '{';
-  std::memcpy(out, "}\n", 2);
-  return out + 2;
+  return put_text("}\n", out);
 }
 
 std::string_view write_time(WallTime time, std::array<char, kTimeText>& out) noexcept {
