@@ -1,5 +1,5 @@
-// A certificate until the year 9999, which stands for no end, overflowed the clock's nanoseconds: it was warned of as
-// expired, and sessions that stood on it never resumed.
+// A certificate until the year 9999, which stands for no end, overflowed the clock's nanoseconds: it was
+// warned of as expired, and sessions that stood on it never resumed.
 #include <gtest/gtest.h>
 
 #include "net/tls_certificate.h"
