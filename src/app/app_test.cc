@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,6 +47,60 @@ int run(std::vector<std::string> words) {
   std::vector<char*> argv;
   for (auto& w : words) argv.push_back(w.data());
   return run_command(static_cast<int>(argv.size()), argv.data(), {});
+}
+
+class CertCommand : public ::testing::Test {
+ protected:
+  CertCommand() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cert-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+  }
+  ~CertCommand() override { std::filesystem::remove_all(folder); }
+  int cert(std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"cert",  "a.test",          "--cert", folder / "cert.pem",
+                                      "--key", folder / "key.pem"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  std::string text(const char* name) const {
+    std::ostringstream out;
+    out << std::ifstream(folder / name).rdbuf();
+    return out.str();
+  }
+  std::filesystem::path folder;
+};
+
+TEST_F(CertCommand, ReplacesNothingUnlessToldTo) {
+  EXPECT_EQ(cert(), 0);
+  const std::string first = text("key.pem");
+  EXPECT_TRUE(first.starts_with("-----BEGIN PRIVATE KEY-----"));
+  EXPECT_EQ(std::filesystem::status(folder / "key.pem").permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(cert(), 1);
+  EXPECT_EQ(text("key.pem"), first);
+  EXPECT_EQ(cert({"--force"}), 0);
+  EXPECT_NE(text("key.pem"), first);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2) << "and leaves nothing behind";
+}
+
+TEST_F(CertCommand, WritesBothFilesOrNeither) {
+  std::ofstream(folder / "cert.pem") << "mine";
+  EXPECT_EQ(cert(), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder / "key.pem"));
+  EXPECT_EQ(text("cert.pem"), "mine");
+  std::filesystem::rename(folder / "cert.pem", folder / "key.pem");
+  EXPECT_EQ(cert(), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder / "cert.pem"));
+  std::filesystem::remove(folder / "key.pem");
+  std::filesystem::create_symlink(folder / "elsewhere", folder / "cert.pem");
+  EXPECT_EQ(cert(), 1) << "a link that leads nowhere is there, too";
+  EXPECT_FALSE(std::filesystem::exists(folder / "key.pem"));
+  std::filesystem::remove(folder / "cert.pem");
+  EXPECT_EQ(
+      run({"cert", "a.test", "--force", "--cert", folder / "no" / "folder", "--key", folder / "key.pem"}), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  EXPECT_EQ(run({"cert", "a.test", "--cert", folder / "one", "--key", folder / "one"}), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 
 TEST(Commands, ExitStatusTellsNoFromWrongUse) {

@@ -12,6 +12,7 @@
 #include "config/reader.h"
 #include "config/substitute.h"
 #include "config/suggest.h"
+#include "config/system_authorities.h"
 #include "config/tables.h"
 #include "config/yaml.h"
 
@@ -115,6 +116,7 @@ void link(Reader& reader, Spec& spec) {
     spec.listeners.back().name = "public";
   }
   if (spec.state.empty()) spec.state = Secret::plain(default_state(reader.environment()));
+  if (needs_system_authorities(spec)) spec.system_ca = read_system_authorities(reader.environment());
   check_references(reader, spec);
   check_ports(reader, spec);
   add_base_routes(reader, spec);

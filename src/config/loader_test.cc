@@ -238,6 +238,29 @@ TEST(Secrets, OnlyTheFilesThatAreAllowed) {
   EXPECT_EQ(loaded("include: teams/*.yaml", environment).services.size(), 1U);
 }
 
+// What services without `ca` are verified by is a file of the configuration, wherever the system has it.
+TEST(Tls, WhatTheSystemTrustsIsReadWhereItIsNeeded) {
+  constexpr std::string_view kPem = "-----BEGIN CERTIFICATE-----";
+  Environment environment = environment_of({}, {{"/etc/pki/tls/certs/ca-bundle.crt", std::string(kPem)},
+                                                {"/etc/ssl/ca-bundle.pem", "another"},
+                                                {"/mine", std::string(kPem) + " mine"},
+                                                {"ca.pem", std::string(kPem)}});
+  const auto shown = [&](const char* service) {
+    const Spec spec = loaded("services: {a: " + std::string(service) + "}", environment);
+    return spec.system_ca.shown;
+  };
+  EXPECT_EQ(shown("https://a"), "/etc/pki/tls/certs/ca-bundle.crt");
+  EXPECT_EQ(shown("http://a"), "");
+  EXPECT_EQ(shown("{url: https://a, tls: {ca: ca.pem}}"), "");
+  EXPECT_EQ(shown("{url: https://a, tls: {verify: off}}"), "");
+  environment.only_files = std::vector<std::string>{};
+  EXPECT_NE(shown("https://a"), "") << "it is not what whoever sends a configuration may choose";
+  environment.variable = [](const std::string& name) -> std::optional<std::string> {
+    return name == "SSL_CERT_FILE" ? std::optional<std::string>("/mine") : std::nullopt;
+  };
+  EXPECT_EQ(shown("https://a"), "/mine");
+}
+
 // Every field that takes a text is given a secret, and print and errors are searched for it.
 TEST(Secrets, NoFieldShowsOne) {
   const Environment environment = environment_of({{"S", "canary-value"}});

@@ -402,6 +402,7 @@ struct Spec {
   Duration drain{30s};
   Duration ready_grace{0s};
   AdminSpec admin;
+  PemText system_ca;               // what the system trusts; empty = no service needs it, or it has none
   std::vector<std::string> files;  // every file read, the main one first; what control watches
   Written written{};
 };

@@ -355,7 +355,7 @@ constinit const Field kLogTableFields[] = {
     value<&Log::to>("to", kLogTarget, "`stdout`, or a file (reopened on SIGUSR1)"),
     value<&Log::format>("format", kLogFormat, "one JSON object a line"),
     value<&Log::fields>("fields", kLogFields, "fields of a record, in this order",
-                        {.default_text = "all but `query`", .filled = true}),
+                        {.default_text = "all but `query` and `tls_*`", .filled = true}),
     value<&Log::keep>("keep", kLogKeep, "requests that `sample` never leaves out", {.default_text = "none"}),
     value<&Log::sample>("sample", kFraction, "share of the requests that is logged"),
 };

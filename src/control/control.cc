@@ -1,12 +1,14 @@
 #include "control/control.h"
-#include "gateway/tls_compile.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/ip.h"
 #include "control/admin_target.h"
+#include "gateway/tls_compile.h"
+#include "gateway/tls_failures.h"
 #include "net/join.h"
 
 namespace gatehouse::control {
@@ -130,7 +132,23 @@ gateway::Worker::Options Control::worker_options(unsigned index) {
       (*self)->worker_drained_.notify();
     });
   };
+  options.on_failed_handshakes = [self = self_, &loop = parts_.loop](const gateway::FailedHandshakes& f) {
+    loop.post([self, f] {
+      if (*self) (*self)->note(f);
+    });
+  };
   return options;
+}
+
+void Control::note(const gateway::FailedHandshakes& failed) {
+  std::array<char, kMaxIpText> client;
+  const bool certificate = failed.error.code == Errc::tls_certificate;
+  parts_.log.info(
+      failed.count == 1 ? "a TLS handshake failed" : "more TLS handshakes failed",
+      {{"listener", failed.listener},
+       {"client", format_ip(failed.client, client)},
+       {"reason", fmt::format("{}{}", certificate ? "the client's certificate: " : "", failed.error.detail)},
+       {"count", failed.count}});
 }
 
 net::Task<void> Control::start(std::vector<gateway::Worker*> workers) {

@@ -90,6 +90,7 @@ class Control {
   };
   net::Task<void> keep_addresses();
   net::Task<void> watch_certificates();
+  void note(const gateway::FailedHandshakes& failed);
   bool bind_admin(config::Diagnostics& diagnostics);
   void publish_admin();
   config::Diagnostics before_commit(const config::Spec& spec);

@@ -4,9 +4,27 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/json_line.h"
+
+namespace {
+
+struct Tls final : gatehouse::net::TlsInfo {
+  std::string_view server_name() const noexcept override { return name; }
+  std::string_view version() const noexcept override { return "TLSv1.3"; }
+  std::string_view cipher() const noexcept override { return "TLS_AES_128_GCM_SHA256"; }
+  std::string_view protocol() const noexcept override { return {}; }
+  bool resumed() const noexcept override { return false; }
+  const gatehouse::net::TlsPeer* certificate() const noexcept override { return &peer; }
+  bool speaks_for(std::string_view) const noexcept override { return true; }
+  std::string_view name;
+  gatehouse::net::TlsPeer peer;
+};
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gatehouse;
@@ -25,10 +43,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   r.endpoint = take();
   r.request_id = take();
   r.service_version = take();
+  Tls tls;
+  tls.name = take();
+  tls.peer.subject = take();
+  r.tls = &tls;
   const std::size_t most = control::line_bound(r);
   auto line = std::make_unique<char[]>(most);
   control::SecondText second;
-  const char* end = control::write_line(r, control::LineLayout(), second, line.get());
+  std::vector<std::string> fields;
+  for (const auto& f : control::log_fields()) fields.emplace_back(f.name);
+  const control::LineLayout all(fields);
+  const char* end = control::write_line(r, all, second, line.get());
   const std::string_view text(line.get(), static_cast<std::size_t>(end - line.get()));
   simdjson::dom::parser parser;
   const bool one_line = text.find('\n') == text.size() - 1;

@@ -17,33 +17,49 @@ namespace gatehouse::control {
 namespace {
 
 constexpr std::array kFields = {
-    LogFieldInfo{LogField::time, "time", "RFC 3339, UTC, microseconds", true, "first byte of the request"},
-    LogFieldInfo{LogField::method, "method", "text", true, "as received"},
-    LogFieldInfo{LogField::host, "host", "text", true, "of the request, as received, with its port"},
-    LogFieldInfo{LogField::path, "path", "text", true,
+    LogFieldInfo{LogField::time, "time", "RFC 3339, UTC, microseconds", LogDefault::yes,
+                 "first byte of the request"},
+    LogFieldInfo{LogField::method, "method", "text", LogDefault::yes, "as received"},
+    LogFieldInfo{LogField::host, "host", "text", LogDefault::yes,
+                 "of the request, as received, with its port"},
+    LogFieldInfo{LogField::path, "path", "text", LogDefault::yes,
                  "normalised; the target as received where it could not be"},
-    LogFieldInfo{LogField::query, "query", "text", false, "with its `?`"},
-    LogFieldInfo{LogField::protocol, "protocol", "text", true, "`HTTP/1.0`, `HTTP/1.1`, `HTTP/2`"},
-    LogFieldInfo{LogField::route, "route", "text", true, "name of the route; empty if none was chosen"},
-    LogFieldInfo{LogField::service, "service", "text", true, "name of the service; empty if none was asked"},
-    LogFieldInfo{LogField::endpoint, "endpoint", "text", true, "address and port of the last try"},
-    LogFieldInfo{LogField::version, "version", "text", true, "version of the service; empty if it has none"},
-    LogFieldInfo{LogField::status, "status", "integer", true, "sent to the client; 0: nothing was sent"},
-    LogFieldInfo{LogField::reason, "reason", "text", true,
+    LogFieldInfo{LogField::query, "query", "text", LogDefault::no, "with its `?`"},
+    LogFieldInfo{LogField::protocol, "protocol", "text", LogDefault::yes, "`HTTP/1.0`, `HTTP/1.1`, `HTTP/2`"},
+    LogFieldInfo{LogField::route, "route", "text", LogDefault::yes,
+                 "name of the route; empty if none was chosen"},
+    LogFieldInfo{LogField::service, "service", "text", LogDefault::yes,
+                 "name of the service; empty if none was asked"},
+    LogFieldInfo{LogField::endpoint, "endpoint", "text", LogDefault::yes, "address and port of the last try"},
+    LogFieldInfo{LogField::version, "version", "text", LogDefault::yes,
+                 "version of the service; empty if it has none"},
+    LogFieldInfo{LogField::status, "status", "integer", LogDefault::yes,
+                 "sent to the client; 0: nothing was sent"},
+    LogFieldInfo{LogField::reason, "reason", "text", LogDefault::yes,
                  "why it failed, from the table of errors; else empty"},
-    LogFieldInfo{LogField::total, "total", "seconds", true,
+    LogFieldInfo{LogField::total, "total", "seconds", LogDefault::yes,
                  "first byte of the request to last byte of the answer"},
-    LogFieldInfo{LogField::own, "own", "seconds", true, "the gateway's own share of the time to the answer"},
-    LogFieldInfo{LogField::first_byte, "first_byte", "seconds", true,
+    LogFieldInfo{LogField::own, "own", "seconds", LogDefault::yes,
+                 "the gateway's own share of the time to the answer"},
+    LogFieldInfo{LogField::first_byte, "first_byte", "seconds", LogDefault::yes,
                  "first byte of the request to first of the answer"},
-    LogFieldInfo{LogField::upstream, "upstream", "seconds", true,
+    LogFieldInfo{LogField::upstream, "upstream", "seconds", LogDefault::yes,
                  "waiting for the service's head, all tries together"},
-    LogFieldInfo{LogField::bytes_in, "bytes_in", "bytes", true, "body of the request"},
-    LogFieldInfo{LogField::bytes_out, "bytes_out", "bytes", true, "body of the answer"},
-    LogFieldInfo{LogField::tries, "tries", "integer", true, "attempts at the service"},
-    LogFieldInfo{LogField::request_id, "request_id", "text", true, "`X-Request-Id`"},
-    LogFieldInfo{LogField::trace_id, "trace_id", "text", true, "of `traceparent`"},
-    LogFieldInfo{LogField::client, "client", "text", true, "address of the client, after `trusted_proxies`"},
+    LogFieldInfo{LogField::bytes_in, "bytes_in", "bytes", LogDefault::yes, "body of the request"},
+    LogFieldInfo{LogField::bytes_out, "bytes_out", "bytes", LogDefault::yes, "body of the answer"},
+    LogFieldInfo{LogField::tries, "tries", "integer", LogDefault::yes, "attempts at the service"},
+    LogFieldInfo{LogField::request_id, "request_id", "text", LogDefault::yes, "`X-Request-Id`"},
+    LogFieldInfo{LogField::trace_id, "trace_id", "text", LogDefault::yes, "of `traceparent`"},
+    LogFieldInfo{LogField::client, "client", "text", LogDefault::yes,
+                 "address of the client, after `trusted_proxies`"},
+    LogFieldInfo{LogField::tls, "tls", "text", LogDefault::over_tls, "`TLSv1.3` or `TLSv1.2`"},
+    LogFieldInfo{LogField::tls_cipher, "tls_cipher", "text", LogDefault::no,
+                 "suite of the connection, such as `TLS_AES_128_GCM_SHA256`"},
+    LogFieldInfo{LogField::tls_sni, "tls_sni", "text", LogDefault::no, "name that the client asked for"},
+    LogFieldInfo{LogField::tls_resumed, "tls_resumed", "boolean", LogDefault::no,
+                 "whether the connection went on with an earlier session"},
+    LogFieldInfo{LogField::tls_client, "tls_client", "text", LogDefault::no,
+                 "subject of the client's verified certificate"},
 };
 static_assert(kFields.size() == kLogFieldCount);
 static_assert([] {
@@ -53,7 +69,8 @@ static_assert([] {
 }());
 
 constexpr bool is_text(LogField f) {
-  return f < LogField::status || f == LogField::reason || f >= LogField::request_id;
+  return f < LogField::status || f == LogField::reason ||
+         (f >= LogField::request_id && f != LogField::tls_resumed);
 }
 
 // `,"method":"`: 16 bytes are moved, `size` of them count.
@@ -111,6 +128,11 @@ constexpr std::array<Octet, 256> kOctets = [] {
 
 // ---- pieces: each writes at `out` and returns where it ended ---------------------------------------------
 
+template <std::size_t N>
+inline char* put_text(const char (&text)[N], char* out) noexcept {
+  std::memcpy(out, text, N - 1);
+  return out + N - 1;
+}
 inline char* put_pair(std::uint64_t n, char* out) noexcept {
   std::memcpy(out, kPairs.data() + 2 * n, 2);
   return out + 2;
@@ -280,8 +302,7 @@ inline char* put_time(WallTime time, SecondText& second, char* out) noexcept {
     format_second(whole, second);
   std::memcpy(out, second.text.data(), second.text.size());
   out = put_six(static_cast<std::uint64_t>(below) / 1000, out + second.text.size());
-  std::memcpy(out, "Z\"", 2);
-  return out + 2;
+  return put_text("Z\"", out);
 }
 
 inline char* put_client(const IpAddress& ip, char* out) noexcept {
@@ -301,9 +322,9 @@ inline char* put_client(const IpAddress& ip, char* out) noexcept {
 
 inline char* put_protocol(http::Version version, char* out) noexcept {
   switch (version) {
-    case http::Version::http10: std::memcpy(out, "HTTP/1.0\"", 9); return out + 9;
-    case http::Version::http11: std::memcpy(out, "HTTP/1.1\"", 9); return out + 9;
-    case http::Version::http2: std::memcpy(out, "HTTP/2\"", 7); return out + 7;
+    case http::Version::http10: return put_text("HTTP/1.0\"", out);
+    case http::Version::http11: return put_text("HTTP/1.1\"", out);
+    case http::Version::http2: return put_text("HTTP/2\"", out);
   }
   *out = '"';
   return out + 1;
@@ -312,6 +333,17 @@ inline char* put_protocol(http::Version version, char* out) noexcept {
 inline char* put_empty(char* out) noexcept {
   *out = '"';
   return out + 1;
+}
+
+[[gnu::noinline]] char* put_tls(const net::TlsInfo* tls, LogField field, char* out) noexcept {
+  if (field == LogField::tls_resumed)
+    return tls && tls->resumed() ? put_text("true", out) : put_text("false", out);
+  if (!tls) return put_empty(out);
+  if (field == LogField::tls) return put_value(tls->version(), out);
+  if (field == LogField::tls_cipher) return put_value(tls->cipher(), out);
+  if (field == LogField::tls_sni) return put_value(tls->server_name(), out);
+  const net::TlsPeer* peer = tls->certificate();
+  return peer ? put_value(peer->subject, out) : put_empty(out);
 }
 
 // With its key. Where `field` is a constant nothing is left of the switch.
@@ -344,6 +376,11 @@ inline char* put_empty(char* out) noexcept {
     case LogField::request_id: return put_value(r.request_id, out);
     case LogField::trace_id: return put_value(r.trace_id, out);
     case LogField::client: return put_client(r.client, out);
+    case LogField::tls:
+    case LogField::tls_cipher:
+    case LogField::tls_sni:
+    case LogField::tls_resumed:
+    case LogField::tls_client: return put_tls(r.tls, field, out);
     case LogField::last_: break;
   }
   return out;
@@ -354,10 +391,31 @@ template <std::size_t... Field>
 char* write_default(const gateway::RequestRecord& r, SecondText& second, char* out,
                     std::index_sequence<Field...>) noexcept {
   auto put = [&]<std::size_t F> {
-    if constexpr (kFields[F].by_default) out = put_field(r, static_cast<LogField>(F), second, out);
+    constexpr LogDefault when = kFields[F].by_default;
+    if constexpr (when == LogDefault::no) return;
+    if (when == LogDefault::yes || r.tls) out = put_field(r, static_cast<LogField>(F), second, out);
   };
   (put.template operator()<Field>(), ...);
   return out;
+}
+
+template <class Size>
+inline std::size_t add_texts(const gateway::RequestRecord& r, Size size) noexcept {
+  return size(r.method) + size(r.host) + size(r.path) + size(r.query) + size(r.route) + size(r.service) +
+         size(r.service_version) + size(r.endpoint) + size(r.request_id) + size(r.trace_id);
+}
+
+std::size_t bounded(std::string_view s) noexcept { return std::min(s.size(), kLongestLogValue); }
+
+[[gnu::noinline]] std::size_t add_texts(const net::TlsInfo& tls) noexcept {
+  const net::TlsPeer* peer = tls.certificate();
+  return bounded(tls.version()) + bounded(tls.cipher()) + bounded(tls.server_name()) +
+         (peer ? bounded(peer->subject) : 0);
+}
+
+// Where some may be cut.
+[[gnu::noinline]] std::size_t bounded_texts(const gateway::RequestRecord& r) noexcept {
+  return add_texts(r, bounded) + (r.tls ? add_texts(*r.tls) : 0);
 }
 
 }  // namespace
@@ -366,7 +424,7 @@ std::span<const LogFieldInfo> log_fields() noexcept { return kFields; }
 
 LineLayout::LineLayout() : default_(true) {
   for (const LogFieldInfo& f : kFields)
-    if (f.by_default) add(f.field);
+    if (f.by_default == LogDefault::yes) add(f.field);
 }
 
 LineLayout::LineLayout(std::span<const std::string> names) {
@@ -379,10 +437,12 @@ LineLayout::LineLayout(std::span<const std::string> names) {
 
 std::size_t line_bound(const gateway::RequestRecord& r) noexcept {
   constexpr std::size_t fixed = 1024;  // keys, numbers, the time, the reason, the client
-  auto size = [](std::string_view s) { return std::min(s.size(), kLongestLogValue); };
-  return fixed + kJsonEscapeGrowth * (size(r.method) + size(r.host) + size(r.path) + size(r.query) +
-                                      size(r.route) + size(r.service) + size(r.service_version) +
-                                      size(r.endpoint) + size(r.request_id) + size(r.trace_id));
+  std::size_t texts = add_texts(r, [](std::string_view s) { return s.size(); });
+  if (r.tls) [[unlikely]]
+    texts += add_texts(*r.tls);
+  if (texts > kLongestLogValue) [[unlikely]]
+    texts = bounded_texts(r);
+  return fixed + kJsonEscapeGrowth * texts;
 }
 
 char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,
@@ -394,8 +454,7 @@ char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, Seco
     for (LogField field : layout.fields()) out = put_field(r, field, second, out);
   }
   *begin = '{';
-  std::memcpy(out, "}\n", 2);
-  return out + 2;
+  return put_text("}\n", out);
 }
 
 std::string_view write_time(WallTime time, std::array<char, kTimeText>& out) noexcept {

@@ -37,15 +37,22 @@ enum class LogField : std::uint8_t {
   request_id,
   trace_id,
   client,
+  tls,
+  tls_cipher,
+  tls_sni,
+  tls_resumed,
+  tls_client,
   last_,
 };
 inline constexpr std::size_t kLogFieldCount = static_cast<std::size_t>(LogField::last_);
+
+enum class LogDefault : std::uint8_t { no, yes, over_tls };  // over_tls: where the connection is TLS
 
 struct LogFieldInfo {
   LogField field;
   std::string_view name;
   std::string_view type;
-  bool by_default;
+  LogDefault by_default;
   std::string_view help;  // for docs/reference.md
 };
 
@@ -81,7 +88,7 @@ inline constexpr std::size_t kLongestLogValue = 8192;
 
 // An upper bound of what write_line needs for this record.
 std::size_t line_bound(const gateway::RequestRecord& r) noexcept;
-inline constexpr std::size_t kLongestLine = std::size_t{600} << 10;
+inline constexpr std::size_t kLongestLine = std::size_t{700} << 10;
 
 // Writes the line with its newline; returns its end.
 char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -42,6 +43,18 @@ RequestRecord ordinary() {
   r.client = IpAddress::v4(0xcb007109);
   return r;
 }
+
+struct Tls final : net::TlsInfo {
+  std::string_view server_name() const noexcept override { return name; }
+  std::string_view version() const noexcept override { return "TLSv1.3"; }
+  std::string_view cipher() const noexcept override { return "TLS_AES_128_GCM_SHA256"; }
+  std::string_view protocol() const noexcept override { return {}; }
+  bool resumed() const noexcept override { return true; }
+  const net::TlsPeer* certificate() const noexcept override { return peer ? &*peer : nullptr; }
+  bool speaks_for(std::string_view) const noexcept override { return true; }
+  std::string name = "shop.example.com";
+  std::optional<net::TlsPeer> peer{};
+};
 
 // Exactly as large as the bound says: a byte too many is found by ASan.
 std::string line_of(const RequestRecord& r, const LineLayout& layout = {}) {
@@ -112,15 +125,34 @@ TEST(JsonLine, FieldsInTheOrderThatIsAskedFor) {
 TEST(JsonLine, TheTableOfFields) {
   std::vector<std::string> all;
   for (const LogFieldInfo& f : log_fields()) all.emplace_back(f.name);
-  EXPECT_THAT(
-      all, ElementsAre("time", "method", "host", "path", "query", "protocol", "route", "service", "endpoint",
-                       "version", "status", "reason", "total", "own", "first_byte", "upstream", "bytes_in",
-                       "bytes_out", "tries", "request_id", "trace_id", "client"));
+  EXPECT_THAT(all, ElementsAre("time", "method", "host", "path", "query", "protocol", "route", "service",
+                               "endpoint", "version", "status", "reason", "total", "own", "first_byte",
+                               "upstream", "bytes_in", "bytes_out", "tries", "request_id", "trace_id",
+                               "client", "tls", "tls_cipher", "tls_sni", "tls_resumed", "tls_client"));
   Parsed every(line_of(ordinary(), LineLayout(all)));
   EXPECT_EQ(every.keys(), all);
-  std::erase(all, "query");
+  std::erase_if(all, [](const std::string& name) { return name == "query" || name.starts_with("tls"); });
   EXPECT_EQ(Parsed(line_of(ordinary())).keys(), all);
   EXPECT_EQ(Parsed(line_of(ordinary(), LineLayout(std::vector<std::string>{}))).keys(), all);
+}
+
+TEST(JsonLine, WhatIsKnownOfTls) {
+  Tls tls;
+  RequestRecord r = ordinary();
+  r.tls = &tls;
+  EXPECT_THAT(line_of(r), testing::EndsWith(R"("client":"203.0.113.9","tls":"TLSv1.3"})"
+                                            "\n"));
+  const std::vector<std::string> names = {"tls", "tls_cipher", "tls_sni", "tls_resumed", "tls_client"};
+  EXPECT_EQ(line_of(r, LineLayout(names)),
+            R"({"tls":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","tls_sni":"shop.example.com",)"
+            R"("tls_resumed":true,"tls_client":""})"
+            "\n");
+  tls.peer = net::TlsPeer{"CN=\"a\"", {}, {}};
+  EXPECT_EQ(Parsed(line_of(r, LineLayout(names))).text("tls_client"), "CN=\"a\"");
+  r.tls = nullptr;
+  EXPECT_EQ(line_of(r, LineLayout(names)),
+            R"({"tls":"","tls_cipher":"","tls_sni":"","tls_resumed":false,"tls_client":""})"
+            "\n");
 }
 
 // What json_escape makes of ASCII is what comes back; other bytes come back as U+FFFD unless they are UTF-8.
@@ -171,6 +203,17 @@ TEST(JsonLine, TheWorstTextsFitTheBound) {
   EXPECT_LE(line_bound(r), kLongestLine);
   Parsed p(line_of(r));
   EXPECT_EQ(p.text("path"), std::string(kLongestLogValue, '\x01'));
+  Tls tls;
+  tls.name = nasty;
+  tls.peer = net::TlsPeer{nasty, {}, {}};
+  r.tls = &tls;
+  EXPECT_LE(line_bound(r), kLongestLine);
+  std::vector<std::string> all;
+  for (const LogFieldInfo& f : log_fields()) all.emplace_back(f.name);
+  EXPECT_EQ(Parsed(line_of(r, LineLayout(all))).text("tls_client"), std::string(kLongestLogValue, '\x01'));
+  RequestRecord little;  // all of it in one text
+  little.path = std::string_view(nasty).substr(0, kLongestLogValue + 1);
+  Parsed(line_of(little, LineLayout(all)));
 }
 
 TEST(JsonLine, Numbers) {

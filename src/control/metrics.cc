@@ -389,13 +389,17 @@ std::string metrics_reference_markdown() {
   return text + "seconds.\n";
 }
 
+std::string_view in_words(LogDefault d) noexcept {
+  return d == LogDefault::yes ? "yes" : d == LogDefault::no ? "no" : "over TLS";
+}
+
 std::string log_reference_markdown() {
   std::string text =
       "## Access log\n\nOne JSON object a line and a line a request, when the request is over. The fields, "
       "in their "
       "order:\n\n| field | type | by default | meaning |\n|---|---|---|---|\n";
   for (const LogFieldInfo& f : log_fields())
-    text += fmt::format("| `{}` | {} | {} | {} |\n", f.name, f.type, f.by_default ? "yes" : "no", f.help);
+    text += fmt::format("| `{}` | {} | {} | {} |\n", f.name, f.type, in_words(f.by_default), f.help);
   text += fmt::format(
       "\nTimes are numbers of seconds with six decimals. A text that does not apply is empty. A byte that "
       "belongs to "

@@ -1,16 +1,12 @@
 #include "control/process.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -18,6 +14,7 @@
 
 #include "control/control.h"
 #include "control/file_watch.h"
+#include "control/key_log_file.h"
 #include "control/signals.h"
 #include "control/state_folder.h"
 #include "control/worker_sink.h"
@@ -109,27 +106,11 @@ std::function<std::expected<void, std::string>(const std::string&)> keeper_of(co
   return [&state](const std::string& text) { return state.write(kAddressesFile, text); };
 }
 
-// Appends lines to a file, from any thread; null if it cannot be opened (errno).
-net::TlsKeyLog key_log_to(const std::string& path) {
-  if (path.empty()) return nullptr;
-  int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd < 0) return nullptr;
-  std::shared_ptr<const int> file(new int(fd), [](const int* f) {
-    ::close(*f);
-    delete f;
-  });
-  return [file](std::string_view line) {
-    std::string text(line);
-    text += '\n';
-    (void)!::write(*file, text.data(), text.size());  // one write: lines of several threads stay whole
-  };
-}
-
 class Process {
  public:
   // `state` outlives it.
   Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state,
-          std::uint64_t descriptors)
+          net::TlsKeyLog key_log, std::uint64_t descriptors)
       : options_(options),
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
@@ -163,7 +144,7 @@ class Process {
                                     .random_token = std::move(random_token),
                                     .access_log = &access_log_,
                                     .cells = cells_,
-                                    .key_log = key_log_to(options.tls_key_log),
+                                    .key_log = std::move(key_log),
                                     .known_addresses = addresses_of(state, log_),
                                     .keep_addresses = keeper_of(state)},
                      std::move(first));
@@ -267,11 +248,14 @@ int run_process(const ProcessOptions& options) {
   Startup startup(options.json);
   for (const auto& d : first.diagnostics) startup.say(d);
   if (!first.spec) return 1;
+  net::TlsKeyLog key_log;
   if (!options.tls_key_log.empty()) {
-    if (!key_log_to(options.tls_key_log)) {
-      startup.error(fmt::format("`{}` cannot be written: {}", options.tls_key_log, std::strerror(errno)));
+    auto opened = open_key_log(options.tls_key_log);
+    if (!opened) {
+      startup.error(opened.error());
       return 1;
     }
+    key_log = std::move(*opened);
     startup.warning(fmt::format("the keys of TLS sessions go to `{}`: whoever reads it reads all traffic",
                                 options.tls_key_log));
   }
@@ -286,7 +270,7 @@ int run_process(const ProcessOptions& options) {
     startup.error(token.error());
     return 1;
   }
-  Process process(options, std::move(first), std::move(*token), *state, descriptors);
+  Process process(options, std::move(first), std::move(*token), *state, std::move(key_log), descriptors);
   return process.run();
 }
 

@@ -65,7 +65,7 @@ void Exchange::note_request() {
 
 Result<void> Exchange::admit() {
   note_request();
-  if (tls_ && !tls_->speaks_for(http::host_without_port(request_.host)))
+  if (record_.tls && !record_.tls->speaks_for(http::host_without_port(request_.host)))
     return fail(Errc::misdirected, "the host belongs to another certificate of this listener",
                 Origin::client);
   auto client = admit_headers(request_, listener_.spec.trusted_proxies, peer_, arena_);
@@ -91,7 +91,7 @@ RouteChoice::Kind Exchange::choose() {
                    .path = request_.path,
                    .client = client_.bytes,
                    .listener = listener_.spec.name,
-                   .certificate = tls_ ? tls_->certificate() : nullptr,
+                   .certificate = record_.tls ? record_.tls->certificate() : nullptr,
                    .attributes = attributes_ ? &*attributes_ : nullptr};
   if (!attributes_ && identity_position_ > 0) {  // nobody supplied any: what is asked for is absent
     attributes_.emplace();

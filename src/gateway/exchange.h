@@ -47,7 +47,7 @@ class Exchange {
   const http::RequestHead& request() const noexcept { return request_; }
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
-  void set_tls(const net::TlsInfo* tls) noexcept { tls_ = tls; }
+  void set_tls(const net::TlsInfo* tls) noexcept { record_.tls = tls; }
   // What the client would like to speak instead, of this connection.
   void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }
   std::string_view upgrade() const noexcept { return upgrade_; }
@@ -107,7 +107,6 @@ class Exchange {
   Arena& arena_;
   http::RequestHead request_;
   upstream::BodySource* body_ = nullptr;
-  const net::TlsInfo* tls_ = nullptr;  // of the connection; null = clear text
   IpAddress peer_;
   IpAddress client_;
   bool from_trusted_ = false;

@@ -10,6 +10,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "http/message.h"
+#include "net/tls_info.h"
 
 namespace gatehouse::gateway {
 
@@ -43,6 +44,7 @@ struct RequestRecord {
   std::string_view request_id;
   std::string_view trace_id;
   IpAddress client;
+  const net::TlsInfo* tls = nullptr;  // of the connection, which outlives the record; null = clear text
 
   // All texts above that are somebody else's memory.
   static constexpr auto texts() noexcept {

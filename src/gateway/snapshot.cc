@@ -60,6 +60,7 @@ class SnapshotCompiler {
         registry_(registry),
         filters_(filters),
         auto_connections_(auto_connections),
+        system_(system_authorities(spec_, registry)),
         snapshot_(new Snapshot) {
     snapshot_->version_ = next_version();
     snapshot_->spec_ = std::move(spec);
@@ -85,7 +86,7 @@ class SnapshotCompiler {
     service.policy = policy_of(s);
     service.balance = s.balance;
     service.shared = registry_.get<upstream::SharedService>("service/" + s.name);
-    ServiceTls tls = compile_tls(s, registry_, diagnostics_);
+    ServiceTls tls = compile_tls(s, system_, registry_, diagnostics_);
     service.tls_state = tls.state;
     for (const auto& v : s.versions) {
       auto shared = registry_.get<upstream::SharedVersion>(version_key(s, v, tls), [this] {
@@ -200,6 +201,7 @@ class SnapshotCompiler {
   StateRegistry& registry_;
   Snapshot::FilterKinds filters_;
   std::uint64_t auto_connections_;
+  std::shared_ptr<const net::TlsAuthorities> system_;
   std::unique_ptr<Snapshot> snapshot_;
   std::unordered_map<std::string, std::size_t> position_;  // of a service, by name
   config::Diagnostics diagnostics_;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "gateway/certificate_source.h"
+
 namespace gatehouse::gateway {
 namespace {
-
-constexpr int kDevelopmentDays = 30;
 
 void report(const config::PemText& pem, const std::string& what, config::Diagnostics& diagnostics) {
   diagnostics.push_back({config::Diagnostic::Level::error, pem.at, "`" + pem.shown + "` " + what, {}});
@@ -31,17 +31,10 @@ ListenerTls compile_tls(const config::ListenerSpec& listener, StateRegistry& reg
   ListenerTls result;
   if (!listener.tls) return result;
   const config::ListenerTlsSpec& spec = *listener.tls;
+  Certificates certificates = certificate_source(spec).certificates(spec, registry);
+  result.state = std::move(certificates.state);
   net::TlsServerContext::Settings settings;
-  if (spec.development) {
-    auto identity = registry.get<net::TlsIdentity>("tls/development", [] {
-      return std::make_shared<net::TlsIdentity>(
-          net::make_development_identity({"localhost", "127.0.0.1", "::1"}, kDevelopmentDays));
-    });
-    settings.identities.push_back(*identity);
-    result.state = std::move(identity);
-  } else {
-    for (const auto& c : spec.certificates) settings.identities.push_back({c.cert.text, c.key.text});
-  }
+  settings.identities = std::move(certificates.identities);
   if (settings.identities.empty()) {  // `tls: on`: never in clear text instead
     diagnostics.push_back({config::Diagnostic::Level::error, listener.at, "`tls` has no certificate",
                            "Write `tls: {cert: FILE, key: FILE}`, or `tls: dev`"});
@@ -61,14 +54,15 @@ ListenerTls compile_tls(const config::ListenerSpec& listener, StateRegistry& reg
   if (made) {
     result.context = std::move(*made);
   } else {
-    const auto& certificates = spec.certificates;
-    report(certificates[std::min(made.error().identity, certificates.size() - 1)], spec.client_ca,
-           made.error(), diagnostics);
+    const auto& written = spec.certificates;
+    report(written[std::min(made.error().identity, written.size() - 1)], spec.client_ca, made.error(),
+           diagnostics);
   }
   return result;
 }
 
-ServiceTls compile_tls(const config::ServiceSpec& service, StateRegistry& registry,
+ServiceTls compile_tls(const config::ServiceSpec& service,
+                       const std::shared_ptr<const net::TlsAuthorities>& system, StateRegistry& registry,
                        config::Diagnostics& diagnostics) {
   bool secure = std::ranges::any_of(service.versions, [](const config::VersionSpec& v) {
     return std::ranges::any_of(v.urls, [](const config::UrlSpec& u) { return u.tls; });
@@ -76,6 +70,7 @@ ServiceTls compile_tls(const config::ServiceSpec& service, StateRegistry& regist
   if (!secure) return {};
   const config::ServiceTlsSpec& spec = service.tls;
   net::TlsClientContext::Settings settings{.ca = spec.ca.text,
+                                           .system = system,
                                            .identity = {spec.identity.cert.text, spec.identity.key.text},
                                            .verify = spec.verify,
                                            .key_log = key_log_of(registry)};
@@ -89,6 +84,14 @@ ServiceTls compile_tls(const config::ServiceSpec& service, StateRegistry& regist
       "tls/service/" + service.name + "/" + net::TlsClientContext::fingerprint(settings),
       [&] { return std::make_shared<ServiceTls>(*made, registry.next_index(), nullptr); });
   return {state->context, state->number, state};
+}
+
+std::shared_ptr<const net::TlsAuthorities> system_authorities(const config::Spec& spec,
+                                                              StateRegistry& registry) {
+  const std::string& pem = spec.system_ca.text;
+  if (pem.empty()) return nullptr;
+  return registry.get<net::TlsAuthorities>("tls/system/" + net::TlsAuthorities::fingerprint_of(pem),
+                                           [&] { return net::TlsAuthorities::read(pem); });
 }
 
 }  // namespace gatehouse::gateway

@@ -29,7 +29,13 @@ struct ServiceTls {
   std::shared_ptr<const void>
       state{};  // to be held as long as it is used: the registry forgets what nobody holds
 };
-ServiceTls compile_tls(const config::ServiceSpec& service, StateRegistry& registry,
+// `system`: see system_authorities.
+ServiceTls compile_tls(const config::ServiceSpec& service,
+                       const std::shared_ptr<const net::TlsAuthorities>& system, StateRegistry& registry,
                        config::Diagnostics& diagnostics);
+
+// What the system trusts, if a service needs it; parsed anew when it has changed.
+std::shared_ptr<const net::TlsAuthorities> system_authorities(const config::Spec& spec,
+                                                              StateRegistry& registry);
 
 }  // namespace gatehouse::gateway

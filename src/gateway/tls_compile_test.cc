@@ -61,6 +61,30 @@ TEST_F(TlsCompile, UnchangedSettingsOfAServiceKeepContextAndEndpoints) {
   EXPECT_EQ(two->services()[2].versions[0].shared, three->services()[2].versions[0].shared);
 }
 
+TEST_F(TlsCompile, WhatTheSystemTrustsIsReadAgain) {
+  constexpr std::string_view kSystem =
+      "services: {s: {url: https://s}, t: {url: https://t, tls: {ca: ca.pem}}, u: http://u}";
+  std::string& system = files["/etc/ssl/certs/ca-certificates.crt"];
+  files["ca.pem"] = net::TestAuthority().pem();
+  system = "# a comment\n" + net::TestAuthority("one").pem() + "-----BEGIN CERTIFICATE-----\n????\n" +
+           "-----END CERTIFICATE-----\n" + net::TestAuthority("two").pem();
+  auto one = compile(kSystem);
+  ASSERT_TRUE(one);
+  registry.collect();
+  auto two = compile(kSystem);
+  ASSERT_TRUE(two);
+  EXPECT_EQ(one->services()[0].versions[0].tls, two->services()[0].versions[0].tls);
+  system += net::TestAuthority("three").pem();
+  auto three = compile(kSystem);
+  ASSERT_TRUE(three);
+  EXPECT_NE(two->services()[0].versions[0].tls, three->services()[0].versions[0].tls);
+  EXPECT_NE(two->services()[0].versions[0].shared, three->services()[0].versions[0].shared)
+      << "pooled connections were made with another trust";
+  EXPECT_EQ(two->services()[1].versions[0].tls, three->services()[1].versions[0].tls);
+  system = "nothing of use";
+  EXPECT_TRUE(compile(kSystem)) << "OpenSSL's own places then";
+}
+
 TEST_F(TlsCompile, TheDevelopmentCertificateOutlivesReloads) {
   constexpr std::string_view kDev = "listen: {public: {port: 1, tls: dev}, internal: {port: 2, tls: dev}}";
   auto one = compile(kDev);

@@ -15,6 +15,22 @@ void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no loc
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+// In words for whoever runs the gateway.
+Error explained(Error error, bool begins_with_a_word) noexcept {
+  switch (error.code) {
+    case Errc::io_timeout: error.detail = "it was not over within timeouts.handshake"; break;
+    case Errc::io_closed:
+    case Errc::io_reset: error.detail = "the client closed the connection"; break;
+    case Errc::tls_not_tls:
+      error.detail = begins_with_a_word ? "plain HTTP on a TLS port" : "the client does not speak TLS";
+      break;
+    default: break;
+  }
+  return error;
+}
+constexpr Error kGaveWay{Errc::saturated, Origin::gateway, Retry::never,
+                         "it gave way: more handshakes were under way than tls.handshakes allows"};
+
 }  // namespace
 
 class TlsHandshakes::Handshake final : public net::Doomed {
@@ -26,13 +42,14 @@ class TlsHandshakes::Handshake final : public net::Doomed {
         context_(listener.tls),
         limit_(listener.spec.tls->handshakes),
         deadline_(after(all.worker_.loop().now(), listener.spec.timeouts.handshake)),
+        client_(stream->peer().ip),
         permit_(std::move(permit)),
         stream_(std::move(stream)) {}
 
   void start() { running_ = run(); }
   void cancel() noexcept {
     running_.cancel();
-    if (entered_) bump(all_.worker_.stats().tls_failed);
+    if (open_) bump(all_.worker_.stats().tls_failed);
     end();
   }
 
@@ -41,15 +58,20 @@ class TlsHandshakes::Handshake final : public net::Doomed {
     auto first = co_await stream_->recv(BlockPool::kSmall, deadline_);
     if (!first || first->empty()) co_return end();
     enter();
+    const char begin = *first->data();
     auto secure =
         std::make_unique<net::TlsStream>(std::move(stream_), std::move(context_), std::move(*first));
     auto done = co_await secure->handshake(deadline_, &all_.turns_);
+    open_ = false;
     WorkerStats& stats = all_.worker_.stats();
     bump(done ? secure->resumed() ? stats.tls_resumed : stats.tls_full : stats.tls_failed);
     if (done) {
       all_.worker_.adopt(
           std::make_unique<H1Connection>(all_.worker_, listener_, std::move(permit_), std::move(secure)));
-    } else if (done.error().code == Errc::tls_not_tls) {
+      co_return end();
+    }
+    note(explained(done.error(), begin >= 'A' && begin <= 'Z'));
+    if (done.error().code == Errc::tls_not_tls) {
       (void)co_await secure->inner().send(Slice::unowned(kClearText), kPatience);
       secure->inner().shutdown_send();
       // What it may still be sending is read, or the answer would be lost to a reset.
@@ -66,15 +88,19 @@ class TlsHandshakes::Handshake final : public net::Doomed {
   void enter() noexcept {
     unlink();
     all_.under_way_.push_back(*this);
-    entered_ = true;
+    open_ = true;
     std::uint32_t n = 0;
     Handshake* oldest = nullptr;
     all_.under_way_.for_each([&](Handshake& h) {
       if (h.listener_ != listener_) return;
       if (n++ == 0) oldest = &h;
     });
-    if (n > limit_) oldest->cancel();
+    if (n <= limit_) return;
+    if (oldest->open_) oldest->note(kGaveWay);
+    oldest->cancel();
   }
+
+  void note(const Error& error) { all_.failures_.note(listener_, client_, error); }
 
   void end() noexcept {
     unlink();
@@ -86,13 +112,15 @@ class TlsHandshakes::Handshake final : public net::Doomed {
   std::shared_ptr<const net::TlsServerContext> context_;
   std::uint32_t limit_;
   Time deadline_;
+  IpAddress client_;
   ConnectionPermit permit_;
   net::StreamPtr stream_;
-  bool entered_ = false;
+  bool open_ = false;        // begun, and neither done nor failed
   net::Task<void> running_;  // last: it uses the others
 };
 
-TlsHandshakes::TlsHandshakes(Worker& worker) : worker_(worker), turns_(worker.loop()) {}
+TlsHandshakes::TlsHandshakes(Worker& worker, TlsFailures::Tell tell)
+    : worker_(worker), turns_(worker.loop()), failures_(worker.loop(), std::move(tell)) {}
 
 TlsHandshakes::~TlsHandshakes() {
   while (Handshake* h = waiting_.pop_front()) delete h;

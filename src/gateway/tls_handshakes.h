@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "gateway/h1_connection.h"
+#include "gateway/tls_failures.h"
 #include "gateway/worker.h"
 #include "net/turn_queue.h"
 
@@ -19,7 +20,7 @@ namespace gatehouse::gateway {
 
 class TlsHandshakes {
  public:
-  explicit TlsHandshakes(Worker& worker);
+  TlsHandshakes(Worker& worker, TlsFailures::Tell tell);
   TlsHandshakes(const TlsHandshakes&) = delete;
   ~TlsHandshakes();
 
@@ -36,6 +37,7 @@ class TlsHandshakes {
   List<Handshake> waiting_;    // for a first byte; longest first
   List<Handshake> under_way_;  // longest first
   net::TurnQueue turns_;       // to compute
+  TlsFailures failures_;
 };
 
 }  // namespace gatehouse::gateway

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "gateway/worker_testing.h"
 #include "net/tls_stream.h"
@@ -81,6 +82,25 @@ TEST_F(TlsHandshakesTest, ClearTextGetsAClear400) {
   EXPECT_TRUE(client.received.starts_with("HTTP/1.1 400 Bad Request\r\n")) << client.received;
   EXPECT_TRUE(client.received.ends_with("https:// instead of http://\n")) << client.received;
   EXPECT_EQ(worker.stats().tls_failed.load(), 1U);
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].listener, "public");
+  EXPECT_EQ(failed[0].client, IpAddress::v4(0x7f000001));
+  EXPECT_EQ(failed[0].error.detail, "plain HTTP on a TLS port");
+}
+
+TEST_F(TlsHandshakesTest, WhyAClientFailedIsToldOnce) {
+  serve(kHello);
+  RawClient silent(peer);
+  RawClient begun(peer, "\x16\x03\x01");
+  RawClient nonsense(peer, std::string("\x16\x03\x01\x00\x05nonsense", 13));
+  RawClient binary(peer, "\x01\x02\x03");
+  EXPECT_TRUE(until([&] { return silent.ended && begun.ended && nonsense.ended && binary.ended; }));
+  std::map<std::string_view, std::uint64_t> reasons;
+  for (const auto& f : failed) reasons[f.error.detail] += f.count;
+  EXPECT_EQ(reasons.size(), 3U) << "he who says nothing has not failed";
+  EXPECT_EQ(reasons["it was not over within timeouts.handshake"], 1U);
+  EXPECT_EQ(reasons["the client does not speak TLS"], 1U);
+  EXPECT_EQ(worker.stats().tls_failed.load(), 3U);
 }
 
 TEST_F(TlsHandshakesTest, SilenceIsClosedInTime) {
@@ -105,6 +125,8 @@ routes: [{path: /, reply: {body: hello}}]
   EXPECT_TRUE(stalled.front()->ended);
   EXPECT_TRUE(std::ranges::none_of(stalled.begin() + 1, stalled.end(), [](auto& c) { return c->ended; }));
   EXPECT_FALSE(silent.ended) << "it costs next to nothing";
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].error.code, Errc::saturated);
   TlsClient client(peer);
   EXPECT_TRUE(until([&] { return client.done(); }));
   EXPECT_TRUE(client.shaken);

@@ -30,7 +30,7 @@ Worker::Worker(net::Loop& loop, net::Network& network, RecordSink& sink, Options
       sink_(sink),
       options_(std::move(options)),
       client_(loop, network),
-      handshakes_(std::make_unique<TlsHandshakes>(*this)),
+      handshakes_(std::make_unique<TlsHandshakes>(*this, options_.on_failed_handshakes)),
       drain_timer_(
           [](void* self) noexcept {
             auto* w = static_cast<Worker*>(self);

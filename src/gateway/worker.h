@@ -21,6 +21,7 @@ namespace gatehouse::gateway {
 class Listener;
 class H1Connection;
 class TlsHandshakes;
+struct FailedHandshakes;
 class Worker;
 
 // A snapshot on one worker, with plain counts of who uses it: a request takes a pin, not a shared_ptr.
@@ -81,6 +82,7 @@ class Worker {
     std::function<void(unsigned index, std::uint64_t version)> on_installed;
     std::function<void(std::shared_ptr<const Snapshot>)> on_retired;
     std::function<void(unsigned index)> on_drained;  // the last connection is gone after begin_drain
+    std::function<void(const FailedHandshakes&)> on_failed_handshakes{};  // see TlsFailures; may be empty
   };
   Worker(net::Loop& loop, net::Network& network, RecordSink& sink, Options options);
   Worker(const Worker&) = delete;

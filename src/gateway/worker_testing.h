@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "gateway/tls_failures.h"
 #include "gateway/worker.h"
 #include "net/memory_network.h"
 
@@ -97,7 +98,13 @@ class WorkerTest : public ::testing::Test {
   CountingSink sink;
   StateRegistry registry;
   std::unique_ptr<net::BoundSocket> socket = std::move(*world.bind(kGateway));
-  Worker worker{host.loop, host.network, sink, {}};
+  Worker::Options options() {
+    Worker::Options o;
+    o.on_failed_handshakes = [this](const FailedHandshakes& f) { failed.push_back(f); };
+    return o;
+  }
+  std::vector<FailedHandshakes> failed;
+  Worker worker{host.loop, host.network, sink, options()};
 };
 
 }  // namespace gatehouse::gateway::testing

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -29,7 +30,9 @@ int no_pass_phrase(char*, int, int, void*) { return -1; }
 WallTime to_wall(const ASN1_TIME* t) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(t, &parts) != 1) return WallTime{};
-  return WallTime(std::chrono::seconds(::timegm(&parts)));
+  // The year 9999, which stands for no end (RFC 5280 section 4.1.2.5), is more than nanoseconds count.
+  constexpr auto kMost = std::chrono::floor<std::chrono::seconds>(WallTime::max().time_since_epoch());
+  return WallTime(std::clamp(std::chrono::seconds(::timegm(&parts)), -kMost, kMost));
 }
 
 std::string text_of(const ASN1_STRING* s) {

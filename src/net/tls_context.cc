@@ -163,17 +163,6 @@ std::expected<void, TlsTrouble> use(SSL_CTX* context, const Loaded& l, std::size
   return {};
 }
 
-// The system's, read once: they are a megabyte, and every service may use them.
-X509_STORE* system_authorities() {
-  static X509_STORE* const store = [] {
-    X509_STORE* s = X509_STORE_new();
-    X509_STORE_set_default_paths(s);
-    ERR_clear_error();
-    return s;
-  }();
-  return store;
-}
-
 // In lower case, in memory of its own; empty if it is longer than a name can be.
 class LowerCase {
  public:
@@ -309,6 +298,7 @@ class TlsServerContextMaker {
       X509_STORE_add_cert(store, ca.get());
       SSL_CTX_add_client_CA(c, ca.get());
     }
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN);  // see TlsClientContext
     bool required = self.settings_.client == TlsServerContext::ClientCertificate::required;
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(c), X509_PURPOSE_SSL_CLIENT);
@@ -358,6 +348,7 @@ std::string TlsClientContext::fingerprint(const Settings& settings) {
   for (const std::string& part : {settings.ca, settings.identity.chain, settings.identity.key})
     text += std::to_string(part.size()) + ":" + part;
   text += settings.verify ? '1' : '0';
+  if (settings.ca.empty() && settings.system) text += settings.system->fingerprint();
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr, EVP_sha256(),
              nullptr);
@@ -377,7 +368,9 @@ std::expected<std::shared_ptr<const TlsClientContext>, TlsTrouble> TlsClientCont
     if (auto ok = use(c, *own, 0); !ok) return std::unexpected(std::move(ok.error()));
   }
   if (settings.ca.empty()) {
-    if (settings.verify) SSL_CTX_set1_cert_store(c, system_authorities());
+    made->system_ = settings.system;
+    const TlsAuthorities& system = made->system_ ? *made->system_ : TlsAuthorities::built_in();
+    if (settings.verify) SSL_CTX_set1_cert_store(c, system.store());
   } else {
     auto trusted = read_certificates(settings.ca);
     if (trusted.empty()) return trouble(Part::ca, 0, "holds no PEM certificate");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "net/tls_authorities.h"
 #include "net/tls_tickets.h"
 
 struct ssl_ctx_st;
@@ -95,9 +96,10 @@ class TlsServerContext {
 class TlsClientContext {
  public:
   struct Settings {
-    std::string ca{};        // PEM; empty = the system's
-    TlsIdentity identity{};  // shown if the service asks; empty = none
-    bool verify = true;      // chain and name
+    std::string ca{};                                // PEM; empty = the system's
+    std::shared_ptr<const TlsAuthorities> system{};  // which those are; null = OpenSSL's own
+    TlsIdentity identity{};                          // shown if the service asks; empty = none
+    bool verify = true;                              // chain and name
     std::vector<std::string> protocols{"http/1.1"};
     TlsKeyLog key_log{};
   };
@@ -114,6 +116,7 @@ class TlsClientContext {
  private:
   TlsClientContext() = default;
   TlsContextPtr context_;
+  std::shared_ptr<const TlsAuthorities> system_;
   TlsKeyLog key_log_;
 };
 

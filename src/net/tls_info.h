@@ -21,6 +21,7 @@ class TlsInfo {
  public:
   virtual std::string_view server_name() const noexcept = 0;  // by SNI; empty = none was sent
   virtual std::string_view version() const noexcept = 0;      // "TLSv1.3"
+  virtual std::string_view cipher() const noexcept = 0;       // "TLS_AES_128_GCM_SHA256": OpenSSL's name
   virtual std::string_view protocol() const noexcept = 0;     // by ALPN: "http/1.1"; empty = none was chosen
   virtual bool resumed() const noexcept = 0;                  // an earlier session goes on
   virtual const TlsPeer* certificate() const noexcept = 0;    // of the peer; null: it showed none

@@ -530,6 +530,10 @@ std::string_view TlsStream::server_name() const noexcept {
   return name ? name : std::string_view();
 }
 std::string_view TlsStream::version() const noexcept { return SSL_get_version(ssl_.get()); }
+std::string_view TlsStream::cipher() const noexcept {
+  const char* name = SSL_get_cipher_name(ssl_.get());
+  return name ? name : std::string_view();
+}
 std::string_view TlsStream::protocol() const noexcept {
   const unsigned char* name = nullptr;
   unsigned size = 0;

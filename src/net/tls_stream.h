@@ -68,6 +68,7 @@ class TlsStream final : public Stream, public TlsInfo {
 
   std::string_view server_name() const noexcept override;
   std::string_view version() const noexcept override;
+  std::string_view cipher() const noexcept override;
   std::string_view protocol() const noexcept override;
   bool resumed() const noexcept override;
   const TlsPeer* certificate() const noexcept override { return certificate_.get(); }

@@ -221,53 +221,138 @@ TEST(TlsStream, SurvivesResetsAtAnyMoment) {
   EXPECT_LT(whole, stood);
 }
 
-// A client that shakes hands, changes its keys `updates` times (RFC 8446 section 4.6.3), and then says
-// "data".
-Task<> changing_keys(MemoryHost& host, int updates) {
-  auto stream = co_await host.network.connect(server_address(), kNever);
-  std::unique_ptr<SSL_CTX, FreeWith<&SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
-  std::unique_ptr<SSL, FreeWith<&SSL_free>> ssl(SSL_new(context.get()));
-  BIO* in = BIO_new(BIO_s_mem());
-  BIO* out = BIO_new(BIO_s_mem());
-  SSL_set_bio(ssl.get(), in, out);
-  SSL_set_connect_state(ssl.get());
-  auto taken = [&] {
-    std::string bytes(BIO_ctrl_pending(out), '\0');
-    if (!bytes.empty()) BIO_read(out, bytes.data(), static_cast<int>(bytes.size()));
-    return bytes;
-  };
-  while (SSL_do_handshake(ssl.get()) != 1) {
-    std::string bytes = taken();
-    if (!co_await (*stream)->send(slices(bytes), kProgress)) co_return;
-    auto more = co_await (*stream)->recv(BlockPool::kMedium, kNever);
-    if (!more || more->empty()) co_return;
-    BIO_write(in, more->data(), static_cast<int>(more->size()));
+// A client of OpenSSL's own, that does what ours never would.
+class PlainClient {
+ public:
+  Task<bool> connect(MemoryHost& host) {
+    SSL_set_bio(ssl(), in_, out_);
+    SSL_set_connect_state(ssl());
+    auto stream = co_await host.network.connect(server_address(), kNever);
+    if (!stream) co_return false;
+    stream_ = std::move(*stream);
+    while (SSL_do_handshake(ssl()) != 1)
+      if (!co_await flush() || !co_await take()) co_return false;
+    co_return co_await flush();
   }
-  for (int i = 0; i < updates; ++i) {
-    SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
-    SSL_do_handshake(ssl.get());
+  void change_keys(int times, int kind) {  // RFC 8446 section 4.6.3
+    for (int i = 0; i < times; ++i) {
+      SSL_key_update(ssl(), kind);
+      SSL_do_handshake(ssl());
+    }
   }
-  SSL_write(ssl.get(), "data", 4);
-  std::string bytes = taken();
-  (void)co_await (*stream)->send(slices(bytes), kProgress);
-  (void)co_await (*stream)->recv(BlockPool::kMedium, kNever);
-}
+  void write(std::string_view data) { SSL_write(ssl(), data.data(), static_cast<int>(data.size())); }
+  Task<bool> flush() {
+    std::string bytes(BIO_ctrl_pending(out_), '\0');
+    if (bytes.empty()) co_return true;
+    BIO_read(out_, bytes.data(), static_cast<int>(bytes.size()));
+    co_return (co_await stream_->send(slices(bytes), kProgress)).has_value();
+  }
+  // Until it has `size` bytes of data in all.
+  Task<bool> hear(std::size_t size) {
+    while (received.size() < size) {
+      char piece[4096];
+      int n = SSL_read(ssl(), piece, sizeof piece);
+      if (n > 0) {
+        received.append(piece, static_cast<std::size_t>(n));
+      } else if (SSL_get_error(ssl(), n) != SSL_ERROR_WANT_READ || !co_await take()) {
+        co_return false;
+      }
+    }
+    co_return true;
+  }
+  std::string received;
+
+ private:
+  SSL* ssl() const { return ssl_.get(); }
+  Task<bool> take() {
+    auto more = co_await stream_->recv(BlockPool::kMedium, kNever);
+    if (!more || more->empty()) co_return false;
+    BIO_write(in_, more->data(), static_cast<int>(more->size()));
+    co_return true;
+  }
+  std::unique_ptr<SSL_CTX, FreeWith<&SSL_CTX_free>> context_{SSL_CTX_new(TLS_client_method())};
+  std::unique_ptr<SSL, FreeWith<&SSL_free>> ssl_{SSL_new(context_.get())};
+  BIO* in_ = BIO_new(BIO_s_mem());  // ssl_'s, once it is connected
+  BIO* out_ = BIO_new(BIO_s_mem());
+  StreamPtr stream_;
+};
+
+// A server of ours that has shaken hands with it.
+class OneSide {
+ public:
+  explicit OneSide(MemoryFaults faults = {}) : world(1, faults) {
+    auto acceptor = *server_host.network.accept_on(*world.bind(server_address()));
+    Task<bool> connecting = client.connect(client_host);
+    world.run_for(1s);
+    auto accepted = acceptor->try_accept();
+    EXPECT_TRUE(accepted && *accepted);
+    stream = std::make_unique<TlsStream>(std::move(*accepted), server(server_settings()));
+    EXPECT_TRUE(run(world, stream->handshake(kNever)));
+    EXPECT_TRUE(run(world, std::move(connecting)));
+  }
+  MemoryWorld world;
+  MemoryHost server_host{world, server_address().ip};
+  MemoryHost client_host{world, IpAddress::v4(0x0a000002)};
+  PlainClient client;
+  std::unique_ptr<TlsStream> stream;
+};
 
 TEST(TlsStream, AFloodOfKeyUpdatesIsBrokenOff) {
   for (bool flood : {false, true}) {
-    MemoryWorld world(1);
-    MemoryHost s(world, server_address().ip);
-    MemoryHost c(world, IpAddress::v4(0x0a000002));
-    auto acceptor = *s.network.accept_on(*world.bind(server_address()));
-    Task<> talking = changing_keys(c, flood ? 5000 : 500);
-    world.run_for(1s);
-    auto accepted = acceptor->try_accept();
-    ASSERT_TRUE(accepted && *accepted);
-    TlsStream stream(std::move(*accepted), server(server_settings()));
-    ASSERT_TRUE(run(world, stream.handshake(kNever)));
-    auto got = run(world, receive(stream));
+    OneSide one;
+    one.client.change_keys(flood ? 5000 : 500, SSL_KEY_UPDATE_NOT_REQUESTED);
+    one.client.write("data");
+    Task<bool> sending = one.client.flush();
+    auto got = run(one.world, receive(*one.stream));
     EXPECT_EQ(got.has_value(), !flood);
     if (got) EXPECT_EQ(got->view(), "data");
+  }
+}
+
+TEST(TlsStream, AnswersThePeersTlsWhileASendIsUnderWay) {
+  OneSide one({.buffer_min = 65536, .buffer_max = 65536});
+  const std::string much = pattern(1'000'000);
+  Task<Result<void>> sending = transmit(*one.stream, much, 60s);
+  Task<Result<Slice>> receiving = receive(*one.stream);
+  one.world.run_for(1s);
+  one.client.change_keys(50, SSL_KEY_UPDATE_REQUESTED);  // each has to be answered
+  one.client.write("data");
+  ASSERT_TRUE(run(one.world, one.client.flush()));
+  EXPECT_EQ(run(one.world, std::move(receiving))->view(), "data");
+  EXPECT_FALSE(sending.done()) << "the client has read nothing yet";
+  ASSERT_TRUE(run(one.world, one.client.hear(much.size())));
+  EXPECT_TRUE(one.client.received == much);
+  EXPECT_TRUE(run(one.world, std::move(sending)));
+  EXPECT_TRUE(run(one.world, transmit(*one.stream, "and more")));
+  ASSERT_TRUE(run(one.world, one.client.hear(much.size() + 8)));
+  EXPECT_TRUE(one.client.received.ends_with("and more"));
+}
+
+// The reader has begun to send answers, which the client does not take; then comes a writer.
+TEST(TlsStream, ASendBehindTheReadersAnswersHasItsOwnPatience) {
+  for (bool reads : {true, false}) {
+    OneSide one({.buffer_min = 4096, .buffer_max = 4096});
+    const std::string first = pattern(2500);
+    ASSERT_TRUE(run(one.world, transmit(*one.stream, first)));
+    one.client.change_keys(120, SSL_KEY_UPDATE_REQUESTED);
+    one.client.write("data");
+    ASSERT_TRUE(run(one.world, one.client.flush()));
+    EXPECT_EQ(run(one.world, receive(*one.stream))->view(), "data");
+    Time before = one.server_host.loop.now();
+    Task<Result<void>> sending = transmit(*one.stream, "second", 5s);
+    one.world.run_for(2s);
+    EXPECT_FALSE(sending.done());
+    if (reads) {
+      ASSERT_TRUE(run(one.world, one.client.hear(first.size() + 6)));
+      EXPECT_TRUE(one.client.received == first + "second");
+      EXPECT_TRUE(run(one.world, std::move(sending)));
+    } else {
+      auto sent = run(one.world, std::move(sending));
+      ASSERT_FALSE(sent);
+      EXPECT_EQ(sent.error().code, Errc::io_timeout);
+      EXPECT_GE(one.server_host.loop.now() - before, 5s);
+      EXPECT_LT(one.server_host.loop.now() - before, 8s);
+    }
   }
 }
 
@@ -551,6 +636,27 @@ TEST(TlsCertificates, OfClientsAreDataOfTheConnection) {
   pair.connect(server(settings), client());
   ASSERT_TRUE(pair.good());
   EXPECT_FALSE(pair.at_server->certificate());
+}
+
+TEST(TlsCertificates, AnAuthorityBelowAnotherIsTrustedByItself) {
+  TestAuthority below("below", authority());
+  auto settings = server_settings();
+  settings.client_ca = below.pem();
+  settings.client = TlsServerContext::ClientCertificate::required;
+  auto server_result = [&](const TlsIdentity& shown) {
+    Pair pair;
+    pair.connect(server(settings), client({.identity = shown}));
+    return *pair.server_result;
+  };
+  EXPECT_TRUE(server_result(below.issue({.common = "orders"})));
+  EXPECT_FALSE(server_result(authority().issue({.common = "orders"}))) << "what stands above it is not";
+  EXPECT_FALSE(server_result(TestAuthority("below", TestAuthority()).issue({.common = "orders"})))
+      << "nor another of its name";
+  settings.client_ca = authority().pem();
+  TlsIdentity with_chain = below.issue({.common = "orders"});
+  EXPECT_FALSE(server_result(with_chain)) << "the link between them is missing";
+  with_chain.chain += below.pem();
+  EXPECT_TRUE(server_result(with_chain));
 }
 
 // ---- sessions

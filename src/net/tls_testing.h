@@ -35,6 +35,12 @@ class TestAuthority {
     X509_set_issuer_name(certificate_.get(), X509_get_subject_name(certificate_.get()));
     X509_sign(certificate_.get(), key_.get(), EVP_sha256());
   }
+  // An intermediate.
+  TestAuthority(const std::string& name, const TestAuthority& above)
+      : key_(EVP_EC_gen("P-256")), certificate_(fill({"", name, false, -7200, 864000}, key_.get(), true)) {
+    X509_set_issuer_name(certificate_.get(), X509_get_subject_name(above.certificate_.get()));
+    X509_sign(certificate_.get(), above.key_.get(), EVP_sha256());
+  }
   std::string pem() const {
     return pem_of([&](BIO* b) { PEM_write_bio_X509(b, certificate_.get()); });
   }

@@ -23,8 +23,8 @@ export function temporaryFolder() {
 export class Gatehouse {
   // `config`: fields of the configuration; listener, admin API, log and state folder are added where it has none.
   // `text(gateway)`: the file's text instead, or nothing if it has written the file. `descriptors`: limit of the process. `ready: false`: do not wait.
-  // `args`: of the command. `stderr`: where it goes.
-  static async start(config, { text, descriptors, env = {}, args = [], ready = true, stderr = 'pipe', folder = temporaryFolder() } = {}) {
+  // `args`: of the command. `stderr`: where it goes. `cwd`: where it runs.
+  static async start(config, { text, descriptors, env = {}, args = [], ready = true, stderr = 'pipe', cwd, folder = temporaryFolder() } = {}) {
     const self = new Gatehouse();
     self.folder = folder;
     self.port = config?.listen?.public?.port ?? await freePort();
@@ -42,6 +42,7 @@ export class Gatehouse {
     self.child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'pipe', stderr],
       env: { PATH: process.env.PATH, ...env },
+      cwd,
     });
     running.add(self.child);
     self.stdout = '';
