@@ -31,9 +31,9 @@ std::string head_of(const RequestPlan& r) {
 
 }  // namespace
 
-Client::Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger,
+Client::Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger, TlsClients& tls,
                const ConnectionPlan& plan)
-    : host_(host), gateway_(gateway), ledger_(ledger), plan_(plan), changed_(host.loop) {}
+    : host_(host), gateway_(gateway), ledger_(ledger), tls_(tls), plan_(plan), changed_(host.loop) {}
 
 std::string Client::where() const {
   return fmt::format("connection of r{}: {} of {} answered, {} bytes of the next, end {}",
@@ -43,8 +43,10 @@ std::string Client::where() const {
 
 net::Task<void> Client::play() {
   co_await net::sleep_for(host_.loop, plan_.start);
-  ConnectionEntry& mine = ledger_.connections[ledger_.of(plan_.requests.front().id).connection];
+  std::size_t connection = ledger_.of(plan_.requests.front().id).connection;
+  ConnectionEntry& mine = ledger_.connections[connection];
   mine.began = ledger_.now();
+  mine.generation = ledger_.generation;
   host_.network.set_local(plan_.from);
   auto stream = co_await host_.network.connect(gateway_, after(host_.loop.now(), 60s));
   if (!stream) {
@@ -55,6 +57,14 @@ net::Task<void> Client::play() {
     co_return;
   }
   ledger_.trace("r{}: connected", plan_.requests.front().id);
+  if (ledger_.plan().tls.clients) {
+    stream = co_await tls_.shake_hands(std::move(*stream), connection);
+    if (!*stream) {
+      excuse_rest("no TLS");
+      mine.ended = ledger_.now();
+      co_return;
+    }
+  }
   WireReader in(**stream);
   in_ = &in;
   stream_ = stream->get();
@@ -63,7 +73,7 @@ net::Task<void> Client::play() {
   if (wrote && !gone_) co_await finish(**stream);
   if (reset_) (*stream)->reset_on_close();
   mine.ended = ledger_.now();
-  mine.received = in.received();
+  mine.received = in.received() + (mine.secure ? 1 : 0);
   in_ = nullptr;
   stream_ = nullptr;
 }

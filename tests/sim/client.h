@@ -6,13 +6,14 @@
 #include "net/memory_network.h"
 #include "net/task.h"
 #include "sim/ledger.h"
+#include "sim/tls_client.h"
 #include "sim/wire.h"
 
 namespace gatehouse::sim {
 
 class Client {
  public:
-  Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger,
+  Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger, TlsClients& tls,
          const ConnectionPlan& plan);
   Client(const Client&) = delete;
 
@@ -42,6 +43,7 @@ class Client {
   net::MemoryHost& host_;
   net::SocketAddress gateway_;
   Ledger& ledger_;
+  TlsClients& tls_;
   const ConnectionPlan& plan_;
   net::Signal changed_;
   WireReader* in_ = nullptr;       // while connected

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/health_checks.h"
 #include "control/publisher.h"
 #include "gateway/worker.h"
 #include "net/fake_resolver.h"
@@ -33,11 +34,20 @@ class Gate {
 
   // Everything that must be as it was before the first request. Called when nothing is under way any more.
   void check_at_rest();
+  void check_health();
+  void end_checks();
   void close_pools();
   // Blocks that are still held; after the pools were closed.
   void check_blocks();
 
  private:
+  struct Checks {
+    explicit Checks(net::MemoryHost& host, control::EndpointDirectory& directory)
+        : client(host.loop, host.network), health(client, directory) {}
+    upstream::Client client;
+    control::HealthChecks health;
+  };
+  void begin_checks();
   struct Sink final : gateway::RecordSink {
     explicit Sink(Ledger& l) : ledger(l) {}
     void record(const gateway::RequestRecord& r) noexcept override;
@@ -72,6 +82,8 @@ class Gate {
   control::Publisher publisher_;
   std::vector<std::unique_ptr<WorkerHost>> workers_;
   std::vector<std::weak_ptr<const gateway::Snapshot>> published_;
+  std::vector<std::weak_ptr<const net::TlsServerContext>> contexts_;  // likewise
+  std::unique_ptr<Checks> checks_;
   unsigned drained_ = 0;
   bool reloading_ = false;
 };

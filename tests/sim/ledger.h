@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@ namespace gatehouse::sim {
 // A request at a service. Made when its head has arrived whole.
 struct Delivery {
   std::string service;
+  std::size_t endpoint = SIZE_MAX;  // of kAlpha
   Time head_at{};
   Time read_at = kNever;       // all of it was there
   Time answering_at = kNever;  // the head of the answer set out
@@ -55,6 +57,15 @@ struct ConnectionEntry {
   Time began = kNever;
   Time ended = kNever;
   std::size_t received = 0;
+  std::uint64_t generation = 0;  // acknowledged by all workers when it set out
+  bool secure = false;           // its handshake is done
+  bool turned_away = false;      // its handshake failed, without a reason that is known
+};
+
+// A time in which an endpoint of `alpha` was out, by its checks.
+struct Outage {
+  Time from{};
+  Time to = kNever;
 };
 
 class Ledger {
@@ -79,11 +90,13 @@ class Ledger {
   }
   bool verbose() const noexcept { return verbose_; }
   Time now() const noexcept { return clock_.now(); }
+  Time start() const noexcept { return start_; }
   const Plan& plan() const noexcept { return plan_; }
 
-  std::vector<ConnectionEntry> connections;  // as planned, and in that order
-  std::uint64_t generation = 0;              // acknowledged by all workers
-  std::uint64_t newest = 0;                  // published
+  std::vector<ConnectionEntry> connections;    // as planned, and in that order
+  std::array<std::vector<Outage>, 3> outages;  // by endpoint of kAlpha, in order
+  std::uint64_t generation = 0;                // acknowledged by all workers
+  std::uint64_t newest = 0;                    // published
   bool draining = false;
 
  private:

@@ -6,6 +6,31 @@ namespace {
 
 constexpr std::uint64_t kEdge = 16384;  // where bytes get lost
 
+// Follows the records of TLS in a stream, to know where one ends.
+class Records {
+ public:
+  // True if `bytes` end where a record does.
+  bool end_with(std::string_view bytes) noexcept {
+    for (char c : bytes) {
+      auto byte = static_cast<std::uint8_t>(c);
+      if (at_ == 0 && size_ == 0 && records_ == 0) tls_ = byte == 0x16;
+      if (!tls_) return false;
+      if (at_ == 3 || at_ == 4) size_ = size_ << 8 | byte;  // behind type and version
+      if (++at_ < kHeader + size_ || at_ < kHeader) continue;
+      at_ = size_ = 0;
+      ++records_;
+    }
+    return at_ == 0 && records_ > 0;
+  }
+
+ private:
+  static constexpr std::size_t kHeader = 5;
+  bool tls_ = false;
+  std::size_t at_ = 0;  // in the record
+  std::size_t size_ = 0;
+  std::size_t records_ = 0;
+};
+
 class FaultyStream final : public net::Stream {
  public:
   FaultyStream(net::StreamPtr inner, Planted& planted)
@@ -52,7 +77,11 @@ class FaultyStream final : public net::Stream {
   }
 
   Result<Slice> mangled(Result<Slice> bytes) {
-    if (!bytes || bytes->empty() || !planted_.is(Bug::dropped_byte)) return bytes;
+    if (!bytes || bytes->empty()) return bytes;
+    if (planted_.is(Bug::torn_record))
+      return records_.end_with(bytes->view()) && planted_.strikes(20) ? bytes->first(bytes->size() - 1)
+                                                                      : *bytes;
+    if (!planted_.is(Bug::dropped_byte)) return bytes;
     std::uint64_t before = received_bytes_;
     received_bytes_ += bytes->size();
     bool edge = before / kEdge != received_bytes_ / kEdge;
@@ -70,6 +99,7 @@ class FaultyStream final : public net::Stream {
   net::RecvOp inner_op_;
   net::RecvOp* outer_ = nullptr;
   std::uint64_t received_bytes_ = 0;
+  Records records_;
   net::StreamPtr inner_;
 };
 
@@ -100,7 +130,7 @@ class FaultyNetwork final : public net::Network {
   }
   Result<std::unique_ptr<net::Acceptor>> accept_on(std::unique_ptr<net::BoundSocket> socket) override {
     auto acceptor = inner_.accept_on(std::move(socket));
-    if (!acceptor || !planted_.is(Bug::lost_wake)) return acceptor;
+    if (!acceptor || !(planted_.is(Bug::lost_wake) || planted_.is(Bug::torn_record))) return acceptor;
     return std::make_unique<FaultyAcceptor>(std::move(*acceptor), planted_);
   }
 
@@ -112,7 +142,7 @@ class FaultyNetwork final : public net::Network {
 }  // namespace
 
 std::unique_ptr<net::Network> Planted::around(net::Network& real) {
-  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte)
+  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte) || is(Bug::torn_record)
              ? std::make_unique<FaultyNetwork>(real, *this)
              : nullptr;
 }
