@@ -9,6 +9,7 @@
 #include "sim/certificates.h"
 #include "sim/health.h"
 #include "sim/planted.h"
+#include "sim/run.h"
 #include "sim/setting.h"
 #include "sim/wire.h"
 
@@ -296,6 +297,15 @@ void Gate::check_at_rest() {
   for (std::size_t g = 0; g + 1 < contexts_.size(); ++g)
     if (!contexts_[g].expired())
       ledger_.violate(fmt::format("the certificate of generation {} is kept", g + 1));
+}
+
+void Gate::count(Met& met) const noexcept {
+  for (const auto& w : workers_) {
+    auto& stats = w->worker->stats();
+    met.handshakes += stats.tls_full.load() + stats.tls_resumed.load();
+    met.resumed += stats.tls_resumed.load();
+    met.failed += stats.tls_failed.load();
+  }
 }
 
 // What the checks have said last is in force.

@@ -17,6 +17,8 @@
 
 namespace gatehouse::sim {
 
+struct Met;
+
 inline const net::SocketAddress kGateway = net::SocketAddress::of(IpAddress::v4(0x0a000001), 8080);
 
 class Gate {
@@ -34,6 +36,7 @@ class Gate {
 
   // Everything that must be as it was before the first request. Called when nothing is under way any more.
   void check_at_rest();
+  void count(Met& met) const noexcept;
   void check_health();
   void end_checks();
   void close_pools();

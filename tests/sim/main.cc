@@ -59,6 +59,8 @@ int play_many(const Options& o, sim::Bug bug) {
     sum.steps += outcome.steps;
     sum.simulated += outcome.simulated;
     sum.shares.add(outcome.shares);
+    sum.met.add(outcome.met);
+    sum.trace = sum.trace * 31 + outcome.trace;
     if (outcome.violations.empty()) continue;
     ++failed;
     report(seed, outcome, bug);
@@ -69,7 +71,7 @@ int play_many(const Options& o, sim::Bug bug) {
   fmt::print("{} requests, {} answers, {:.0f} steps and {:.2f} ms a seed, {:.0f} s simulated\n", sum.requests,
              sum.answers, static_cast<double>(sum.steps) / n, took.count() / n,
              std::chrono::duration<double>(sum.simulated).count());
-  fmt::print("{}\n", sum.shares.text());
+  fmt::print("{}\n{}\ntrace {:016x}\n", sum.met.text(), sum.shares.text(), sum.trace);
   bool fair = sum.shares.fair();
   if (!fair) fmt::print("a split does not give the shares that are configured\n");
   fmt::print("{} passed, {} failed\n", o.seeds - failed, failed + (fair ? 0 : 1));

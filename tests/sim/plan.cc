@@ -202,7 +202,7 @@ HelloPlan Draw::hello() {
   h.old_version = chance(0.4);
   h.resumes = chance(0.6);
   h.by_address = chance(0.2);
-  if (chance(0.85)) return h;
+  if (chance(0.8)) return h;
   h.manner = static_cast<HelloPlan::Manner>(1 + below(5));
   h.stop_at = 1 + below(11);
   h.leaves_after = up_to(chance(0.5) ? 1ms : 100ms);
@@ -211,13 +211,13 @@ HelloPlan Draw::hello() {
 }
 
 void Draw::tls(Plan& p) {
-  if (!chance(1.0 / 6)) return;
+  if (!chance(0.2)) return;
   p.tls.clients = chance(0.8);
   p.tls.services = !p.tls.clients || chance(0.6);
   p.tls.renewed = p.tls.clients && chance(0.5);
   if (p.tls.services) {
     p.tls.old_services = chance(0.3);
-    p.tls.impostor = chance(0.3);
+    p.tls.impostor = chance(0.5);
     p.tls.failing_services = chance(0.3) ? 0.3 : 0;
     p.timeouts.connect = 12s;  // the handshake's time, too
   }

@@ -140,6 +140,8 @@ Outcome Run::play() {
     out.answers += e.answer == Entry::Answer::whole;
     out.shares.count(e);
   }
+  gate_.count(out.met);
+  for (const auto& outages : ledger_.outages) out.met.outages += outages.size();
   if (ledger_.violations().empty()) check_crowds(ledger_);
   if (ledger_.violations().empty()) check_handshakes(ledger_);
   if (ledger_.violations().empty()) check_outages(ledger_);
@@ -155,6 +157,18 @@ Outcome Run::play() {
 }
 
 }  // namespace
+
+void Met::add(const Met& other) noexcept {
+  handshakes += other.handshakes;
+  resumed += other.resumed;
+  failed += other.failed;
+  outages += other.outages;
+}
+
+std::string Met::text() const {
+  return fmt::format("{} TLS handshakes, {} of them resumed, and {} that failed; {} outages of endpoints",
+                     handshakes, resumed, failed, outages);
+}
 
 Outcome run(const Plan& plan, Bug bug, bool verbose) { return Run(plan, bug, verbose).play(); }
 
