@@ -7,6 +7,7 @@
 #include "sim/malformed.h"
 #include "sim/payload.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -26,6 +27,11 @@ std::string head_of(const RequestPlan& r) {
   if (r.expect_continue) out += "Expect: 100-continue\r\n";
   if (r.keep_alive10) out += "Connection: keep-alive\r\n";
   if (r.close) out += "Connection: close\r\n";
+  if (r.tunnel)
+    out += fmt::format(
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: {}\r\n",
+        kWebSocketKey);
   return out + "\r\n";
 }
 
@@ -139,6 +145,7 @@ net::Task<bool> Client::write_all(net::Stream& stream) {
     if (last_) co_return true;
     std::string head = head_of(r);
     std::string body = wire_body(r.id, r.body, r.misbehaviour == Misbehaviour::broken_chunk);
+    if (r.tunnel) body = first_words_of(r, Side::client);
     if (r.misbehaviour == Misbehaviour::malformed) {
       head = malformed_request(r.variant, target_of(r)).bytes;
       body.clear();
@@ -267,6 +274,10 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
   changed_.notify();
   e.answered_at = ledger_.now();
   last_ = check.last();
+  if (check.status() == 101) {
+    co_await talk(r);
+    co_return false;
+  }
   std::string body;
   WireHead trailers;
   bool whole = co_await in_->body(check.framing(), body, trailers, kPatience);
@@ -278,6 +289,14 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
   in_->stop_after(SIZE_MAX);
   check.body(body, trailers, whole, in_->end());
   co_return whole;
+}
+
+// The rest of a connection that has become a tunnel.
+net::Task<void> Client::talk(const RequestPlan& r) {
+  ledger_.of(r.id).ended_at = ledger_.now();
+  TunnelEnd end(*stream_, *in_, ledger_, r, Side::client);
+  co_await end.run();
+  gone_ = true;
 }
 
 void Client::connection_lost(const RequestPlan& r) {

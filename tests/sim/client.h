@@ -32,6 +32,7 @@ class Client {
   net::Task<bool> send(net::Stream& stream, const RequestPlan& r, std::string text, std::size_t limit);
   net::Task<bool> may_send_body(const RequestPlan& r);
   net::Task<bool> read_all();
+  net::Task<void> talk(const RequestPlan& r);
   net::Task<bool> read_answer(const RequestPlan& r);
   net::Task<bool> answer_ended(const RequestPlan& r, const WireHead& head, const std::string& body,
                                const WireHead& trailers, bool whole);

@@ -61,9 +61,10 @@ std::string text_of(const Plan& plan, std::uint64_t generation, const Planted& p
       seconds(planted.is(Bug::endless_handshake) ? 1h : t.handshake), seconds(t.head), seconds(t.body_idle),
       seconds(unarmed ? 1h : t.keep_alive), seconds(t.write_idle),
       planted.is(Bug::no_min_rate) ? "1B" : "200B");
-  out += fmt::format("defaults: {{timeout: {}, body_idle: {}, deadline: {}, connect_timeout: {}}}\n",
-                     seconds(unarmed ? 1h : t.service), seconds(t.service_body_idle),
-                     seconds(unarmed ? 1h : t.deadline), seconds(t.connect));
+  out += fmt::format(
+      "defaults: {{timeout: {}, body_idle: {}, deadline: {}, connect_timeout: {}, stream_idle: {}}}\n",
+      seconds(unarmed ? 1h : t.service), seconds(t.service_body_idle), seconds(unarmed ? 1h : t.deadline),
+      seconds(t.connect), seconds(t.stream_idle));
   auto words = [&](std::string_view service) { return words_of(service, plan, planted); };
   // Every second generation has an endpoint more.
   out += "services:\n";
@@ -297,6 +298,15 @@ void Gate::check_at_rest() {
   for (std::size_t g = 0; g + 1 < contexts_.size(); ++g)
     if (!contexts_[g].expired())
       ledger_.violate(fmt::format("the certificate of generation {} is kept", g + 1));
+}
+
+void Gate::check_pins() {
+  for (auto& w : workers_) {
+    auto& stats = w->worker->stats();
+    if (stats.snapshots.load() > 1 + stats.exchanges.load())
+      ledger_.violate(fmt::format("worker {} holds {} snapshots, and has {} exchanges", w->worker->index(),
+                                  stats.snapshots.load(), stats.exchanges.load()));
+  }
 }
 
 void Gate::count(Met& met) const noexcept {

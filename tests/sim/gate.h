@@ -37,6 +37,8 @@ class Gate {
   // Everything that must be as it was before the first request. Called when nothing is under way any more.
   void check_at_rest();
   void count(Met& met) const noexcept;
+  // No worker holds more old snapshots than it has exchanges. At any time.
+  void check_pins();
   void check_health();
   void end_checks();
   void close_pools();

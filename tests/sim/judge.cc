@@ -7,6 +7,7 @@
 #include "sim/malformed.h"
 #include "sim/service.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -210,6 +211,7 @@ void Judge::log() {
 
 void Judge::run() {
   if (!e_.attempted) return;
+  check_tunnel(ledger_, id_, e_);
   log();
   if (e_.answer == Entry::Answer::none) {
     if (!may_stay_unanswered()) wrong("{} was not answered", r_.method);

@@ -24,6 +24,18 @@ struct Delivery {
   Time answering_at = kNever;  // the head of the answer set out
 };
 
+// A tunnel, as one side saw it.
+struct TunnelEntry {
+  bool opened = false;
+  std::size_t said = 0;
+  std::size_t heard = 0;
+  bool heard_end = false;  // in order
+  Time moved_at{};         // a byte last came or went
+  Time finished_at = kNever;
+  Time ended_at{};  // it heard the end
+  bool was_reset = false;
+};
+
 struct Entry {
   const RequestPlan* plan = nullptr;
   std::size_t connection = 0;  // in Ledger::connections
@@ -48,7 +60,8 @@ struct Entry {
   unsigned records = 0;          // in the log
   int recorded_status = 0;
   Time recorded_at = kNever;
-  bool saturated = false;  // says the log
+  bool saturated = false;             // says the log
+  std::array<TunnelEntry, 2> tunnel;  // by Side
 };
 
 // A connection of a client to the gateway.

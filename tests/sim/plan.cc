@@ -34,8 +34,11 @@ class Draw {
   ConnectionPlan connection();
   void tls(Plan& p);
   void health(Plan& p);
+  void tunnels(Plan& p);
 
  private:
+  TalkPlan talk();
+  RequestPlan offer();
   HelloPlan hello();
   Random random_;
   std::uint64_t next_id_ = 1;
@@ -241,6 +244,47 @@ void Draw::health(Plan& p) {
   for (auto& c : p.connections) c.start = up_to(7s);
 }
 
+TalkPlan Draw::talk() {
+  TalkPlan t;
+  t.bytes = size();
+  t.piece = std::max<std::size_t>(1 + below(5000), t.bytes / 30);
+  if (chance(0.3)) t.piece_delay = up_to(200ms);
+  if (chance(0.5)) t.early = std::min<std::size_t>(t.bytes, below(800));
+  constexpr std::array<TalkPlan::End, 8> ends = {
+      TalkPlan::End::finishes, TalkPlan::End::finishes, TalkPlan::End::finishes, TalkPlan::End::waits,
+      TalkPlan::End::waits,    TalkPlan::End::waits,    TalkPlan::End::stays,    TalkPlan::End::reset};
+  t.end = one_of(ends);
+  return t;
+}
+
+RequestPlan Draw::offer() {
+  constexpr std::array<std::string_view, 5> services = {"alpha", "beta", "gamma", "guarded", "split"};
+  RequestPlan r;
+  r.id = next_id_++;
+  r.service = one_of(services);
+  r.tunnel = TunnelPlan{talk(), talk()};
+  if (chance(0.15)) r.later_request = 1 + below(60);
+  if (chance(0.15)) r.later_response = 1 + below(60);
+  bool accepted = chance(0.85);
+  for (std::size_t i = 0; i < 2; ++i) {
+    r.acts.push_back(service(r.method));
+    ServicePlan& act = r.acts.back();
+    if (accepted && act.act == Act::answer) act.status = 101;
+    if (act.status != 101) r.tunnel->client.early = 0;  // it would be the next request
+  }
+  return r;
+}
+
+void Draw::tunnels(Plan& p) {
+  if (!chance(0.2)) return;
+  p.tunnels = true;
+  for (auto& c : p.connections) {
+    if (c.requests.front().http10 || !chance(0.4)) continue;
+    c.end = ConnectionPlan::End::close;
+    c.requests.push_back(offer());
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(HelloPlan::Manner manner) noexcept {
@@ -292,6 +336,7 @@ Plan Plan::draw(std::uint64_t seed) {
   for (std::uint32_t i = 4 + draw.below(20); i > 0; --i) p.connections.push_back(draw.connection());
   draw.tls(p);
   draw.health(p);
+  draw.tunnels(p);
   return p;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,25 @@ enum class Misbehaviour : std::uint8_t {
   trickle,           // a body that comes below the minimum rate
 };
 
+// What one side of a tunnel does.
+struct TalkPlan {
+  enum class End : std::uint8_t {
+    finishes,  // when it has said all
+    waits,     // for the other one's end
+    stays,     // beyond that
+    reset,     // when it has said all
+  };
+  std::size_t bytes = 0;
+  std::size_t early = 0;  // of these: behind the head, in the same piece
+  std::size_t piece = SIZE_MAX;
+  Duration piece_delay{};
+  End end = End::waits;
+};
+struct TunnelPlan {
+  TalkPlan client;
+  TalkPlan service;
+};
+
 struct RequestPlan {
   std::uint64_t id = 0;
   std::string method = "GET";
@@ -96,6 +116,8 @@ struct RequestPlan {
   std::size_t piece = SIZE_MAX;  // bytes a send
   Duration piece_delay{};
   std::vector<ServicePlan> acts;  // by attempt; the last one repeats
+  // It asks for a WebSocket, and gets one where an act has status 101. The last request of its connection.
+  std::optional<TunnelPlan> tunnel{};
 
   bool unsafe() const noexcept;
   const ServicePlan& act(std::size_t attempt) const noexcept {
@@ -186,6 +208,7 @@ struct Timeouts {
   Duration drain = 5s;
   Duration handshake = 20s;
   Duration connect = 5s;
+  Duration stream_idle = 20s;
 };
 
 struct Plan {
@@ -196,6 +219,7 @@ struct Plan {
   FilterPlan filters;
   TlsPlan tls;
   HealthPlan health;
+  bool tunnels = false;  // some requests ask for one
   LimitPlan limits;
   Timeouts timeouts;
   bool dead_endpoint = false;           // one address of `alpha` refuses

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Bug::last_)> kNa
     "no_min_rate",    "wide_service",    "narrow_service",
     "wide_door",      "narrow_door",     "endless_handshake",
     "torn_record",    "old_certificate", "credulous",
-    "ignored_check",  "no_return"};
+    "ignored_check",  "no_return",       "lost_first_word"};
 
 // Says the last byte of a body twice.
 class StutteringBody final : public upstream::BodySource {

@@ -42,6 +42,7 @@ enum class Bug : std::uint8_t {
   credulous,
   ignored_check,
   no_return,
+  lost_first_word,
   last_,
 };
 std::string_view name_of(Bug bug) noexcept;

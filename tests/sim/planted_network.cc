@@ -1,4 +1,6 @@
 // Streams that lose wakes and bytes, or say things twice.
+#include <algorithm>
+
 #include "sim/planted.h"
 
 namespace gatehouse::sim {
@@ -81,11 +83,24 @@ class FaultyStream final : public net::Stream {
     if (planted_.is(Bug::torn_record))
       return records_.end_with(bytes->view()) && planted_.strikes(20) ? bytes->first(bytes->size() - 1)
                                                                       : *bytes;
+    if (planted_.is(Bug::lost_first_word)) return without_first_word(std::move(*bytes));
     if (!planted_.is(Bug::dropped_byte)) return bytes;
     std::uint64_t before = received_bytes_;
     received_bytes_ += bytes->size();
     bool edge = before / kEdge != received_bytes_ / kEdge;
     return edge && bytes->size() > 1 ? bytes->first(bytes->size() - 1) : *bytes;
+  }
+  // What comes in one piece with a 101 misses its first byte.
+  Slice without_first_word(Slice bytes) {
+    std::string_view text = bytes.view();
+    auto end = text.find("\r\n\r\n");
+    if (!text.starts_with("HTTP/1.1 101 ") || end == std::string_view::npos || end + 4 == text.size())
+      return bytes;
+    BlockRef block = loop().blocks().get(text.size());
+    char* data = block->data();
+    char* to = std::ranges::copy(text.substr(0, end + 4), data).out;
+    std::ranges::copy(text.substr(end + 5), to);
+    return {std::move(block), data, text.size() - 1};
   }
   // A request that leaves in one write leaves twice.
   void say_twice(net::SendOp& op) {
@@ -142,7 +157,8 @@ class FaultyNetwork final : public net::Network {
 }  // namespace
 
 std::unique_ptr<net::Network> Planted::around(net::Network& real) {
-  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte) || is(Bug::torn_record)
+  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte) || is(Bug::torn_record) ||
+                 is(Bug::lost_first_word)
              ? std::make_unique<FaultyNetwork>(real, *this)
              : nullptr;
 }

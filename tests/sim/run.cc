@@ -44,6 +44,7 @@ class Run {
 
  private:
   net::Task<void> control();
+  net::Task<void> watch_pins();
   bool until(const std::function<bool()>& done, Duration within);
   void load();
   void rest();
@@ -62,7 +63,16 @@ class Run {
   TlsClients tls_clients_;
   std::vector<std::unique_ptr<Client>> clients_;
   net::Task<void> control_;
+  net::Task<void> watching_;
 };
+
+// What is left of a generation while its tunnels go on.
+net::Task<void> Run::watch_pins() {
+  for (;;) {
+    co_await net::sleep_for(gate_.loop(), 300ms);
+    gate_.check_pins();
+  }
+}
 
 // Reloads, and the drain where it comes in the middle.
 net::Task<void> Run::control() {
@@ -89,6 +99,7 @@ void Run::load() {
     clients_.back()->start();
   }
   control_ = control();
+  if (plan_.tunnels) watching_ = watch_pins();
   load_began_ = world_.steps();
   auto idle = [&] {
     if (world_.steps() - load_began_ == leave_.leave_after)
@@ -97,6 +108,7 @@ void Run::load() {
   };
   bool ended = until(idle, 20min);
   load_steps_ = world_.steps() - load_began_;
+  watching_.cancel();
   if (ended) return;
   if (!control_.done()) ledger_.violate("a reload does not end");
   for (const auto& c : clients_)
@@ -135,6 +147,7 @@ Outcome Run::play() {
   if (ledger_.violations().empty()) rest();
   Outcome out;
   for (const auto& [id, e] : ledger_.entries()) {
+    out.met.tunnels += e.tunnel[0].opened;
     if (ledger_.violations().empty() || planted_.is(Bug::none)) judge(ledger_, id, e);
     out.requests += e.attempted;
     out.answers += e.answer == Entry::Answer::whole;
@@ -163,11 +176,13 @@ void Met::add(const Met& other) noexcept {
   resumed += other.resumed;
   failed += other.failed;
   outages += other.outages;
+  tunnels += other.tunnels;
 }
 
 std::string Met::text() const {
-  return fmt::format("{} TLS handshakes, {} of them resumed, and {} that failed; {} outages of endpoints",
-                     handshakes, resumed, failed, outages);
+  return fmt::format(
+      "{} TLS handshakes, {} of them resumed, and {} that failed; {} outages of endpoints; {} tunnels",
+      handshakes, resumed, failed, outages, tunnels);
 }
 
 Outcome run(const Plan& plan, Bug bug, bool verbose) { return Run(plan, bug, verbose).play(); }

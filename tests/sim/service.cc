@@ -10,6 +10,7 @@
 #include "sim/malformed.h"
 #include "sim/payload.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -182,7 +183,8 @@ void Services::check_head(const WireHead& head, const Arrived& a) {
   if (a.method != e.plan->method) ledger_.violate(fmt::format("r{}: arrived as {}", a.id, a.method));
   if (head.line != fmt::format("{} {} HTTP/1.1", e.plan->method, arrives_as(*e.plan)))
     ledger_.violate(fmt::format("r{}: arrived as `{}`", a.id, head.line));
-  if (head.count("host") != 1 || head.has("connection") || head.has("expect"))
+  std::string_view connection = e.plan->tunnel ? "Upgrade" : "";
+  if (head.count("host") != 1 || head.value("connection") != connection || head.has("expect"))
     ledger_.violate(fmt::format("r{}: arrived with headers of the client's connection", a.id));
   if (head.count("x-forwarded-for") != 1 || head.value("x-forwarded-for") != to_string(e.from))
     ledger_.violate(fmt::format("r{}: arrived as if from {}", a.id, head.value("x-forwarded-for")));
@@ -209,7 +211,7 @@ net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const Wi
   if (!arrive(head, endpoint, a)) co_return false;
   const ServicePlan& plan = a.entry->plan->act(a.attempt);
   if (plan.act == Act::early) {
-    if (!co_await act(stream, a, service, 0)) co_return false;
+    if (!co_await act(stream, in, a, service, 0)) co_return false;
     co_return co_await read_body(in, head, a) && !plan.close;
   }
   if (!co_await read_body(in, head, a)) {
@@ -217,7 +219,7 @@ net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const Wi
     co_return false;
   }
   std::uint64_t seen = digest(payload(a.id, a.entry->plan->body.size));
-  co_return co_await act(stream, a, service, seen) && !plan.close;
+  co_return co_await act(stream, in, a, service, seen) && !plan.close;
 }
 
 net::Task<bool> Services::read_body(WireReader& in, const WireHead& head, Arrived& a) {
@@ -255,9 +257,12 @@ std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const s
       "Server: secret/1.0\r\nX-Sim-Internal: 1\r\nX-Sim-Policy: own\r\nX-Sim-Extra: own\r\n",
       plan.status, a.id, a.attempt, service, a.set);
   if (plan.act != Act::early) out += fmt::format("X-Sim-Digest: {}\r\n", seen);
-  if (plan.close) out += "Connection: close\r\n";
+  if (plan.close && plan.status != 101) out += "Connection: close\r\n";
   if (plan.keep_alive) out += fmt::format("Keep-Alive: timeout={}\r\n", plan.keep_alive);
-  bool may_say_length = plan.status != 204;
+  bool may_say_length = plan.status != 204 && plan.status != 101;
+  if (plan.status == 101)
+    out += fmt::format("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {}\r\n",
+                       kWebSocketAccept);
   if (plan.body.kind == BodyKind::length && may_say_length)
     out += fmt::format("Content-Length: {}\r\n", plan.body.size);
   if (plan.body.kind == BodyKind::none && may_say_length) out += "Content-Length: 0\r\n";
@@ -266,7 +271,7 @@ std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const s
 }
 
 // True: the connection may carry another request.
-net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string& service,
+net::Task<bool> Services::act(net::Stream& stream, WireReader& in, Arrived& a, const std::string& service,
                               std::uint64_t seen) {
   const ServicePlan& plan = a.entry->plan->act(a.attempt);
   if (plan.delay > Duration(0)) co_await net::sleep_for(host_.loop, plan.delay);
@@ -288,7 +293,14 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
   for (unsigned i = 0; i < plan.interim; ++i)
     if (!co_await send_text(stream, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", kPatience))
       co_return false;
-  if (!co_await send_text(stream, head_of(a, plan, service, seen), kPatience)) co_return false;
+  std::string head = head_of(a, plan, service, seen);
+  if (plan.status == 101) head += first_words_of(*a.entry->plan, Side::service);
+  if (!co_await send_text(stream, std::move(head), kPatience)) co_return false;
+  if (plan.status == 101) {
+    TunnelEnd end(stream, in, ledger_, *a.entry->plan, Side::service);
+    co_await end.run();
+    co_return false;
+  }
   if (plan.act == Act::reset_after_head && !has_no_body(a.method, plan.status)) {
     stream.reset_on_close();
     co_return false;

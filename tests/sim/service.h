@@ -50,7 +50,8 @@ class Services {
   net::Task<bool> exchange(net::Stream& stream, WireReader& in, const WireHead& head, Endpoint& endpoint);
   net::Task<bool> answer_check(net::Stream& stream, Endpoint& endpoint);
   net::Task<bool> read_body(WireReader& in, const WireHead& head, Arrived& a);
-  net::Task<bool> act(net::Stream& stream, Arrived& a, const std::string& service, std::uint64_t seen);
+  net::Task<bool> act(net::Stream& stream, WireReader& in, Arrived& a, const std::string& service,
+                      std::uint64_t seen);
   net::Task<bool> send_body(net::Stream& stream, const ServicePlan& plan, std::string body);
   bool arrive(const WireHead& head, const Endpoint& endpoint, Arrived& a);
   std::shared_ptr<const net::TlsServerContext> context(const std::string& identity) const;
