@@ -31,7 +31,6 @@ enum class Errc : std::uint8_t {
   client_timeout,
   client_too_slow,
   client_closed,
-  upgrade_not_available,
   too_many_hops,
   misdirected,  // to a connection whose certificate is another host's
   // what the gateway decided
@@ -54,6 +53,7 @@ enum class Errc : std::uint8_t {
   upstream_malformed,
   upstream_truncated,
   upstream_idle,
+  tunnel_idle,
   upstream_tls,          // the TLS handshake failed
   upstream_certificate,  // its certificate was not accepted
   // plain input and output, before anybody is blamed

@@ -34,6 +34,7 @@ enum Id : std::size_t {
   kUpstreamDuration,
   kFailures,
   kRequestsInProgress,
+  kTunnels,
   kRequestBytes,
   kResponseBytes,
   kAccepted,
@@ -70,7 +71,8 @@ constexpr std::array<Metric, kMetricCount> kMetrics = {{
     {"gatehouse_upstream_duration_seconds", Type::histogram, "route, service",
      "Waiting for the head of the service's answer, all tries of a request together"},
     {"gatehouse_failures", Type::counter, "reason", "Requests that failed, by reason"},
-    {"gatehouse_requests_in_progress", Type::gauge, "", "Requests that are being served"},
+    {"gatehouse_requests_in_progress", Type::gauge, "", "Requests that are being served; tunnels apart"},
+    {"gatehouse_tunnels", Type::gauge, "", "WebSockets that are open"},
     {"gatehouse_request_body_bytes", Type::counter, "", "Bodies of requests"},
     {"gatehouse_response_body_bytes", Type::counter, "", "Bodies of answers"},
     {"gatehouse_connections_accepted", Type::counter, "", "Connections of clients that were accepted"},
@@ -277,6 +279,7 @@ void put_connections(Page& page, const MetricsSource& source) {
   using gateway::WorkerStats;
   using upstream::ClientCounters;
   page.single(kRequestsInProgress, sum(workers, stat(&WorkerStats::exchanges)));
+  page.single(kTunnels, sum(workers, stat(&WorkerStats::tunnels)));
   page.single(kRequestBytes, sum(workers, [](const auto& w) { return w.cells.bytes_in(); }));
   page.single(kResponseBytes, sum(workers, [](const auto& w) { return w.cells.bytes_out(); }));
   page.single(kAccepted, sum(workers, stat(&WorkerStats::accepted)));

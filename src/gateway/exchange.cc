@@ -46,7 +46,10 @@ Exchange::Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& lis
 }
 
 Exchange::~Exchange() {
-  finish_record();
+  if (!record_kept_) {
+    finish_record();
+    worker_.sink().record(record_);
+  }
   count_in_progress(worker_.stats(), -1);
 }
 
@@ -62,8 +65,6 @@ void Exchange::note_request() {
 
 Result<void> Exchange::admit() {
   note_request();
-  if (http::iequals(upgrade_, "websocket"))
-    return fail(Errc::upgrade_not_available, "WebSocket is not available in this version", Origin::client);
   if (tls_ && !tls_->speaks_for(http::host_without_port(request_.host)))
     return fail(Errc::misdirected, "the host belongs to another certificate of this listener",
                 Origin::client);
@@ -215,7 +216,12 @@ void Exchange::finish_record() noexcept {
   // What the gateway itself took until the answer began: the rest is the service's or the client's time.
   Duration until_answer = record_.first_byte != Duration{} ? record_.first_byte : record_.total;
   record_.own = std::max(Duration{}, until_answer - record_.upstream);
-  worker_.sink().record(record_);
+}
+
+std::unique_ptr<KeptRecord> Exchange::keep_record() {
+  record_kept_ = true;
+  finish_record();
+  return std::make_unique<KeptRecord>(record_);
 }
 
 }  // namespace gatehouse::gateway

@@ -48,8 +48,9 @@ class Exchange {
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
   void set_tls(const net::TlsInfo* tls) noexcept { tls_ = tls; }
-  // What the client would like to speak instead.
+  // What the client would like to speak instead, of this connection.
   void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }
+  std::string_view upgrade() const noexcept { return upgrade_; }
   const IpAddress& peer() const noexcept { return peer_; }      // who is connected
   const IpAddress& client() const noexcept { return client_; }  // who asks, after trusted_proxies
   bool from_trusted_proxy() const noexcept { return from_trusted_; }
@@ -89,12 +90,15 @@ class Exchange {
   void note_failure(const Error& e) noexcept;
   void note_request();  // what is known of the request goes into the record; `admit` does it too
   void mark_first_byte() noexcept;
+  // For what goes on when the exchange is over: a tunnel hands the record in at its end, the exchange does
+  // not.
+  std::unique_ptr<KeptRecord> keep_record();
   http::ResponseHead* new_response(std::uint16_t status);
 
  private:
   Verdict run(std::uint32_t& position, const std::vector<RequestStep>& steps);
   void take_route(const CompiledRoute& route);
-  void finish_record() noexcept;
+  void finish_record() noexcept;  // with what is known now
 
   Worker& worker_;
   SnapshotPin& pin_;
@@ -112,6 +116,7 @@ class Exchange {
   std::string_view match_host_;
   std::string_view upgrade_;
   bool encoded_slash_ = false;
+  bool record_kept_ = false;
   std::optional<Attributes> attributes_;
   char* slots_ = nullptr;
   std::uint32_t identity_position_ = 0;

@@ -4,6 +4,7 @@
 
 #include "gateway/exchange.h"
 #include "gateway/h1_responder.h"
+#include "gateway/tunnel.h"
 #include "net/join.h"
 
 namespace gatehouse::gateway {
@@ -66,14 +67,16 @@ H1Connection::~H1Connection() {
 void H1Connection::start() { running_ = run(); }
 
 void H1Connection::note_shutdown() noexcept {
-  if (exchange_)
-    exchange_->note_failure(
-        {Errc::shutting_down, Origin::gateway, Retry::never, "the gateway ended before the exchange did"});
+  const Error ended{Errc::shutting_down, Origin::gateway, Retry::never,
+                    "the gateway ended before the exchange did"};
+  if (exchange_) exchange_->note_failure(ended);
+  if (tunnel_) tunnel_->note_failure(ended);
 }
 
 void H1Connection::cancel() noexcept {
   note_shutdown();
   running_.cancel();
+  tunnel_.reset();
   worker_.connection_ended(*this);
 }
 
@@ -94,6 +97,7 @@ net::Task<void> H1Connection::run() {
     served_ = true;
     if (share.spent(worker_.loop().now())) co_await net::yield(worker_.loop());
     if (then == Then::linger || (then == Then::next && last_)) co_await linger();
+    if (then == Then::tunnel) co_await relay();
     if (then != Then::next) break;
   }
   worker_.connection_ended(*this);
@@ -163,6 +167,11 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
     x.note_failure({Errc::client_closed, Origin::client, Retry::never, "the client closed the connection"});
     co_return Then::close;
   }
+  if (auto service = responder.take_tunnel()) {
+    tunnel_ = std::make_unique<Tunnel>(worker_, *stream_, std::exchange(input_, Slice{}), std::move(service),
+                                       x.keep_record());
+    co_return Then::tunnel;
+  }
   bool read_all = !body || body->finished();
   if (!read_all && responder.keeps_connection()) read_all = co_await body->drain();
   if (responder.keeps_connection() && read_all) co_return Then::next;
@@ -178,6 +187,12 @@ net::Task<void> H1Connection::refuse_request(Exchange& x, Error error) {
   x.note_request();
   Reply reply = co_await x.refuse({.error = error});
   (void)co_await x.responder().send(reply);
+}
+
+// The rest of a connection that has become a tunnel. Nothing of its exchange is left: no arena, no snapshot.
+net::Task<void> H1Connection::relay() {
+  if (!co_await net::UntilClosed(*stream_, false, tunnel_->run())) tunnel_->client_gone();
+  tunnel_.reset();
 }
 
 // Closes so that the client can read the answer: a close with bytes that are unread, or still on their way,

@@ -15,6 +15,7 @@
 namespace gatehouse::gateway {
 
 class Exchange;
+class Tunnel;
 
 // A connection's share in the limits of its listener. Empty if there was none left.
 class ConnectionPermit {
@@ -65,6 +66,7 @@ class H1Connection final : public net::Doomed {
     next,    // the connection may carry another exchange
     close,   // nothing is left to be said or heard
     linger,  // the client may still be sending: let it read the answer first
+    tunnel,  // it speaks another protocol from now on
   };
   class Underway;
   net::Task<Then> exchange();
@@ -72,6 +74,7 @@ class H1Connection final : public net::Doomed {
   net::Task<Result<void>> read_head(http::H1RequestReader& reader, http::RequestHead& head, Time deadline);
   net::Task<void> refuse_request(Exchange& x, Error error);
   net::Task<void> linger();
+  net::Task<void> relay();
 
   Worker& worker_;
   std::string listener_;
@@ -79,10 +82,11 @@ class H1Connection final : public net::Doomed {
   net::StreamPtr stream_;
   Slice input_;  // received and not yet read: the next request, or a part of it
   Time opened_;
-  bool served_ = false;           // an exchange has ended
-  bool last_ = false;             // no further request is taken
-  Exchange* exchange_ = nullptr;  // the one under way
-  net::Task<void> running_;       // last: it uses the others
+  bool served_ = false;             // an exchange has ended
+  bool last_ = false;               // no further request is taken
+  Exchange* exchange_ = nullptr;    // the one under way
+  std::unique_ptr<Tunnel> tunnel_;  // what came of the last one
+  net::Task<void> running_;         // last: it uses the others
 };
 
 }  // namespace gatehouse::gateway

@@ -5,6 +5,7 @@
 
 #include "gateway/worker.h"
 #include "net/join.h"
+#include "upstream/websocket.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -80,6 +81,11 @@ http::H1Out H1Responder::frame(const Reply& reply) noexcept {
     how.zero_length = *length == 0;
   } else {
     how.framing.kind = request.version == http::Version::http10 ? Kind::until_close : Kind::chunked;
+  }
+  if (reply.head->status == 101) {
+    if (reply.body) tunnel_ = reply.body->take_tunnel();
+    how.upgrade = upstream::kWebSocket;
+    return how;
   }
   ends_with_connection_ = how.framing.kind == Kind::until_close;
   keep_ = may_keep(how.framing);

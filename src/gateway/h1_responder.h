@@ -8,6 +8,7 @@
 #include "net/stream.h"
 #include "upstream/h1_body.h"
 #include "upstream/h1_send.h"
+#include "upstream/tunnel.h"
 
 namespace gatehouse::gateway {
 
@@ -65,6 +66,8 @@ class H1Responder final : public Responder {
   bool answered() const noexcept { return progress_.complete; }  // the answer has left to its last byte
   // After send: the answer is complete and the client was told that the connection goes on.
   bool keeps_connection() const noexcept { return keep_ && progress_.complete; }
+  // After send: the answer was a 101, and this is what the client's bytes belong to from now on. Else null.
+  std::unique_ptr<upstream::Tunnel> take_tunnel() noexcept { return std::move(tunnel_); }
 
  private:
   http::H1Out frame(const Reply& reply) noexcept;
@@ -78,6 +81,7 @@ class H1Responder final : public Responder {
   Exchange* exchange_ = nullptr;
   H1RequestBody* body_ = nullptr;
   upstream::SendProgress progress_;
+  std::unique_ptr<upstream::Tunnel> tunnel_;
   bool close_ = false;
   bool keep_ = false;
   bool ends_with_connection_ = false;

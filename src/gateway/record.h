@@ -1,7 +1,9 @@
 // What is known about a request when it is over: for the log, the metrics, and later the canary's evidence.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/error.h"
@@ -41,6 +43,24 @@ struct RequestRecord {
   std::string_view request_id;
   std::string_view trace_id;
   IpAddress client;
+
+  // All texts above that are somebody else's memory.
+  static constexpr auto texts() noexcept {
+    using R = RequestRecord;
+    return std::array{&R::listener, &R::method,          &R::host,     &R::path,       &R::query,   &R::route,
+                      &R::service,  &R::service_version, &R::endpoint, &R::request_id, &R::trace_id};
+  }
+};
+
+// A record that outlives its exchange: its texts in memory of its own.
+class KeptRecord {
+ public:
+  explicit KeptRecord(const RequestRecord& r);
+  RequestRecord& get() noexcept { return record_; }
+
+ private:
+  RequestRecord record_;
+  std::unique_ptr<char[]> texts_;
 };
 
 // One per worker; called on its thread, once a request, after everything about it has ended. Must not block.

@@ -8,6 +8,7 @@
 #include "gateway/trace_context.h"
 #include "gateway/worker.h"
 #include "http/path.h"
+#include "upstream/websocket.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -59,6 +60,7 @@ net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
   if (head.asterisk) target = "*";
   add_own_headers(x);
   if (!manner.host.empty()) head.host = manner.host;
+  bool websocket = !x.upgrade().empty() && upstream::offers_websocket(head, x.upgrade(), x.body() != nullptr);
   return upstream::call(x.worker().client(), {.service = *to.service,
                                               .version = *to.version,
                                               .head = head,
@@ -67,7 +69,8 @@ net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
                                               .policy = manner.policy,
                                               .arena = x.arena(),
                                               .report = x.report(),
-                                              .interim = &x.responder()});
+                                              .interim = &x.responder(),
+                                              .websocket = websocket});
 }
 
 net::Task<Result<Reply>> RedirectTarget::answer(Exchange& x) const {

@@ -61,6 +61,7 @@ struct WorkerStats {
   std::atomic<std::uint64_t> tls_resumed{0};
   std::atomic<std::uint64_t> tls_failed{0};
   std::atomic<std::uint64_t> exchanges{0};         // in progress now
+  std::atomic<std::uint64_t> tunnels{0};           // open now
   std::atomic<std::uint64_t> snapshot_version{0};  // in use
   std::atomic<std::uint64_t> snapshots{0};         // held: the current one and those that requests still pin
 };

@@ -24,10 +24,16 @@ struct CountingSink final : RecordSink {
     ++records;
     failed += r.failed;
     reason = r.reason;
+    status = r.status;
+    bytes_in = r.bytes_in;
+    bytes_out = r.bytes_out;
   }
   unsigned records = 0;
   unsigned failed = 0;
-  Errc reason = Errc::internal;  // of the last one
+  Errc reason = Errc::internal;  // of the last one, and what follows
+  std::uint16_t status = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
 };
 
 // A connection that is made at once. What comes is gathered until it ends.

@@ -97,6 +97,11 @@ class H1ResponseReader {
   std::uint32_t keep_alive_timeout() const noexcept {
     return facts_.keep_alive_timeout;
   }  // seconds; 0 = not given
+  // Of Upgrade if Connection names it, else empty. `head`: the one that was read.
+  std::string_view upgrade(const ResponseHead& head) const noexcept {
+    const bool said = facts_.says_upgrade && facts_.upgrade != H1Facts::kNone;
+    return said ? head.headers.begin()[facts_.upgrade].value : std::string_view{};
+  }
   bool started() const noexcept { return started_; }
   void reset() noexcept;
 

@@ -123,6 +123,10 @@ void put_framing(Writer& w, const H1Out& how) noexcept {
     w.put("Connection: close\r\n");
   } else if (how.keep_alive) {
     w.put("Connection: keep-alive\r\n");
+  } else if (!how.upgrade.empty()) {
+    w.put("Connection: Upgrade\r\nUpgrade: ");
+    w.put(how.upgrade);
+    w.put("\r\n");
   }
   w.put("\r\n");
 }

@@ -19,6 +19,8 @@ struct H1Out {
       false;                // answers to HEAD and 304: keep a Content-Length in the table, there is no body
   bool close = false;       // write `Connection: close`
   bool keep_alive = false;  // write `Connection: keep-alive` (HTTP/1.0 clients)
+  std::string_view
+      upgrade{};  // write `Connection: Upgrade` and `Upgrade: ...`: the offer of a tunnel, or its 101
 };
 
 // An upper bound of the bytes that the head can need. Without `path_and_query` the target is head.path +

@@ -14,6 +14,8 @@
 
 namespace gatehouse::upstream {
 
+struct Tunnel;
+
 struct Piece {
   enum class Kind : std::uint8_t { data, trailers, end };
   Kind kind = Kind::end;
@@ -33,6 +35,9 @@ class BodySource {
   virtual net::Task<Result<Piece>> pull_later() = 0;
   // Bytes in all, where the message said so; decides how the next hop is framed.
   virtual std::optional<std::uint64_t> length() const noexcept = 0;
+  // The body of a `101` is the connection itself (tunnel.h): it is taken once, instead of being pulled. Null
+  // for all others.
+  virtual std::unique_ptr<Tunnel> take_tunnel();
 };
 
 // `co_await pull(body)`

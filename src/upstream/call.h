@@ -45,6 +45,7 @@ struct Call {
   Arena& arena;                   // the answer's head and body live here
   CallReport& report;
   InterimSink* interim = nullptr;
+  bool websocket = false;  // the head offers one (websocket.h): the answer may be a 101 with a tunnel
 };
 
 // Errors: connect_refused, connect_timeout, name_not_resolved, saturated, upstream_timeout,

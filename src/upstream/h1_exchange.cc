@@ -4,6 +4,8 @@
 
 #include "http/h1_writer.h"
 #include "net/join.h"
+#include "upstream/tunnel.h"
+#include "upstream/websocket.h"
 
 namespace gatehouse::upstream {
 namespace {
@@ -40,6 +42,7 @@ Slice H1Exchange::write_head(http::Framing& framing) const {
     how.framing = framing;
     how.zero_length = length && *length == 0;
   }
+  if (call_.websocket) how.upgrade = kWebSocket;
   BlockRef block = client_.loop().blocks().get(
       std::max(BlockPool::kSmall, http::head_size_bound(call_.head) + call_.target.size()));
   char* out = block->data();
@@ -153,6 +156,10 @@ Result<H1Exchange::Heard> H1Exchange::hear() {
   if (!progress) return fail(Errc::upstream_malformed, progress.error().detail, Origin::upstream);
   if (*progress == http::Progress::more) return Heard::more;
   if (head_->status >= 200) return Heard::final_head;
+  if (head_->status == 101 && call_.websocket) {
+    if (confirms_websocket(call_.head, *head_, reader_.upgrade(*head_))) return Heard::final_head;
+    return fail(Errc::upstream_malformed, "a 101 that does not confirm the WebSocket", Origin::upstream);
+  }
   if (head_->status == 101 || ++interims_ > kMaxInterim)
     return fail(Errc::upstream_malformed, "an interim response that nobody asked for", Origin::upstream);
   return Heard::interim;
@@ -169,7 +176,8 @@ Result<http::ResponseHead*> H1Exchange::finish_head() {
   lease_.endpoint().shared->answered();
   head_block_ = input_.block();
   input_.remove_prefix(reader_.consumed());
-  response_reusable_ = reader_.keep_alive() && reader_.framing().kind != Kind::until_close;
+  response_reusable_ =
+      reader_.keep_alive() && reader_.framing().kind != Kind::until_close && head_->status != 101;
   H1BodyPolicy policy{
       .sender = Origin::upstream,
       .idle = http::is_event_stream(*head_) ? call_.policy.stream_idle : call_.policy.body_idle};
@@ -211,6 +219,12 @@ bool H1Exchange::try_pull(Result<Piece>& out) {
   if (!body_->try_pull(out)) return false;
   count(out);
   return true;
+}
+
+std::unique_ptr<Tunnel> H1Exchange::take_tunnel() {
+  if (head_->status != 101 || !lease_.connected()) return nullptr;
+  return std::make_unique<Tunnel>(std::move(lease_), call_.service.shared, std::exchange(input_, Slice{}),
+                                  call_.policy.stream_idle);
 }
 
 // Our own end of the connection is not the end of an answer: not even of one that ends with it.

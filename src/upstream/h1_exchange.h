@@ -31,6 +31,7 @@ class H1Exchange final : public BodySource {
   bool try_pull(Result<Piece>& out) override;
   net::Task<Result<Piece>> pull_later() override;
   std::optional<std::uint64_t> length() const noexcept override { return body_->length(); }
+  std::unique_ptr<Tunnel> take_tunnel() override;
 
  private:
   using Head = Result<http::ResponseHead*>;

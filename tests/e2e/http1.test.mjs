@@ -218,15 +218,6 @@ gatewayTest('an event stream may be silent for longer than body_idle', async ({ 
   assert.equal((await c.answer()).text, 'data: 1\n\ndata: 2\n\n');
 });
 
-gatewayTest('WebSocket is 501 with a reason until there is a tunnel', async ({ service, gateway, client }) => {
-  const api = await service();
-  const g = await gateway({ services: { api: api.url } });
-  const c = await client(g);
-  c.send('GET /api HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n');
-  assertProblem(await c.answer(), 501, 'upgrade_not_available');
-  assert.equal(api.requests, 0);
-});
-
 gatewayTest('hop-by-hop headers end at the gateway, both ways', async ({ service, gateway, client }) => {
   const api = await service((req, res) => {
     const body = JSON.stringify(req.headers);

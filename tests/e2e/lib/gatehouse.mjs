@@ -158,7 +158,7 @@ export class Gatehouse {
     if (this.exit) return;
     await until(() => `the descriptors to be ${this.descriptorsAtStart} again: ${this.descriptors().sort().join(' ')}`,
       () => this.descriptors().length <= this.descriptorsAtStart);
-    for (const gauge of ['gatehouse_connections', 'gatehouse_requests_in_progress', 'gatehouse_upstream_idle_connections']) {
+    for (const gauge of ['gatehouse_connections', 'gatehouse_requests_in_progress', 'gatehouse_tunnels', 'gatehouse_upstream_idle_connections']) {
       await until(async () => `${gauge} to be 0: ${await this.metric(gauge)}`, async () => (await this.metric(gauge)) === 0);
     }
   }
