@@ -24,7 +24,8 @@ Tunnel::Tunnel(Worker& worker, net::Stream& client, Slice input, std::unique_ptr
       record_(std::move(record)),
       input_(std::move(input)),
       began_(worker.loop().now()),
-      moved_(began_) {
+      moved_(began_),
+      idle_timer_(&idle_long_enough, this) {
   add(worker_.stats().tunnels, 1);
 }
 
@@ -45,10 +46,21 @@ void Tunnel::note_failure(const Error& e) noexcept {
 
 void Tunnel::client_gone() noexcept { failed({.code = Errc::io_reset}, Origin::client); }
 
+// Set for the earliest time at which it could be so: messages only move `moved_`.
+void Tunnel::idle_long_enough(void* self) noexcept {
+  auto* t = static_cast<Tunnel*>(self);
+  net::Loop& loop = t->worker_.loop();
+  const Time due = after(t->sending_ ? loop.now() : t->moved_, t->service_->idle);
+  if (loop.now() < due) return loop.set_timer(t->idle_timer_, due);
+  t->note_failure({Errc::tunnel_idle, Origin::gateway, Retry::never, "nothing has moved for `stream_idle`"});
+  t->client_.abort();
+  t->service_->stream().abort();
+}
+
 // Notes why the tunnel cannot go on, and lets the other side see that this is no orderly end.
 void Tunnel::failed(const Error& e, Origin whose) noexcept {
   if (e.code == Errc::io_timeout) {
-    note_failure({Errc::tunnel_idle, whose, Retry::never, "nothing has moved for `stream_idle`"});
+    note_failure({Errc::tunnel_idle, whose, Retry::never, "nothing was taken for `stream_idle`"});
   } else if (whose == Origin::client) {
     note_failure({Errc::client_closed, whose, Retry::never, "the client broke off the tunnel"});
     service_->stream().reset_on_close();
@@ -64,6 +76,7 @@ net::Task<void> Tunnel::run() {
   auto up = pump({client_, service, Origin::client, r.bytes_in}, std::exchange(input_, Slice{}));
   auto down =
       pump({service, client_, Origin::upstream, r.bytes_out}, std::exchange(service_->input, Slice{}));
+  worker_.loop().set_timer(idle_timer_, after(moved_, service_->idle));
   co_await net::either(up, down);
   net::Task<bool>& ended = up.done() ? up : down;
   net::Task<bool>& other = up.done() ? down : up;
@@ -83,8 +96,9 @@ net::Task<bool> Tunnel::pump(Way way, Slice first) {
   for (;;) {
     if (!bytes.empty()) {
       const std::size_t n = bytes.size();
-      moved_ = loop.now();
+      ++sending_;
       auto sent = co_await way.to.send(std::move(bytes), service_->idle);
+      --sending_;
       if (!sent) {
         failed(sent.error(), receiver);
         co_return false;
@@ -93,10 +107,8 @@ net::Task<bool> Tunnel::pump(Way way, Slice first) {
       way.bytes += n;
       if (share.spent(loop.now(), n)) co_await net::yield(loop);
     }
-    auto got = co_await way.from.recv(read_size, after(moved_, service_->idle));
+    auto got = co_await way.from.recv(read_size, kNever);
     if (!got) {
-      // the other direction may have moved meanwhile
-      if (got.error().code == Errc::io_timeout && loop.now() < after(moved_, service_->idle)) continue;
       failed(got.error(), way.sender);
       co_return false;
     }

@@ -40,6 +40,7 @@ class Tunnel {
   };
   net::Task<bool> pump(Way way, Slice first);
   void failed(const Error& e, Origin whose) noexcept;
+  static void idle_long_enough(void* self) noexcept;
 
   Worker& worker_;
   net::Stream& client_;
@@ -47,7 +48,9 @@ class Tunnel {
   std::unique_ptr<KeptRecord> record_;
   Slice input_;
   Time began_;
-  Time moved_;  // when a byte last came or went
+  Time moved_;            // when bytes last went
+  unsigned sending_ = 0;  // directions in which some wait to be taken: those sends watch over themselves
+  net::Timer idle_timer_;
 };
 
 }  // namespace gatehouse::gateway

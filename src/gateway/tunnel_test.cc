@@ -292,6 +292,7 @@ TEST_F(TunnelTest, BulkLeavesTheTurnToOthersAndLosesNothing) {
 TEST_F(TunnelTest, IdleItHoldsNoBlock) {
   serve(kWebSocketService);
   auto client = open();
+  EXPECT_EQ(host.loop.blocks().in_use(), 0U) << "not even for the heads that opened it";
   client->say("ping");
   services.back()->say("pong");
   world.run_for(1s);

@@ -223,7 +223,9 @@ bool H1Exchange::try_pull(Result<Piece>& out) {
 
 std::unique_ptr<Tunnel> H1Exchange::take_tunnel() {
   if (head_->status != 101 || !lease_.connected()) return nullptr;
-  return std::make_unique<Tunnel>(std::move(lease_), call_.service.shared, std::exchange(input_, Slice{}),
+  Slice said = std::exchange(input_, Slice{});
+  if (said.empty()) said = Slice{};  // an idle tunnel holds no block
+  return std::make_unique<Tunnel>(std::move(lease_), call_.service.shared, std::move(said),
                                   call_.policy.stream_idle);
 }
 
