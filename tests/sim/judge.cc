@@ -46,6 +46,10 @@ class Judge {
            (r_.body.size > std::min<std::size_t>(60'000, 20 * plan_.faults.buffer_min) ||
             plan_.faults.long_delay > 0 || r_.piece_delay > Duration(0));
   }
+  // The reset of a tunnel may overtake its 101.
+  bool breaks_tunnel(const ServicePlan& a) const {
+    return r_.tunnel && a.status == 101 && r_.tunnel->service.end == TalkPlan::End::reset;
+  }
   bool cut_by_service() const;
   bool may_break_off() const;
   bool may_stay_unanswered() const;
@@ -83,6 +87,10 @@ void Judge::add_attempts(std::set<int>& out) const {
         out.insert(a.status);
         if (a.act == Act::early && hangs_up(a)) out.insert(502);
         again = a.status == 503;
+        if (breaks_tunnel(a)) {
+          out.insert(502);
+          again = true;
+        }
         break;
       case Act::never: out.insert(504); break;
       case Act::close_before_head:
@@ -153,7 +161,7 @@ bool Judge::cut_by_service() const {
   if (!proxied()) return false;
   return std::ranges::any_of(r_.acts, [this](const ServicePlan& a) {
     return a.act == Act::cut_body || a.act == Act::stall_body || a.act == Act::reset_after_head ||
-           (a.act == Act::early && hangs_up(a));
+           (a.act == Act::early && hangs_up(a)) || breaks_tunnel(a);
   });
 }
 

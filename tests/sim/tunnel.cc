@@ -55,6 +55,8 @@ net::Task<void> TunnelEnd::run() {
     (void)co_await std::move(saying);
   }
   if (plan().end == TalkPlan::End::waits && mine.heard_end) co_await finish();
+  // What TLS says last may still be on its way, and is lost with the stream.
+  if (stream_.tls() && mine.finished_at != kNever) (void)co_await stream_.send(net::SliceList(), 5s);
   if (plan().end == TalkPlan::End::stays && mine.heard_end)
     co_await net::sleep_for(stream_.loop(), kOneSided + 2 * ledger_.plan().slack());
 }
