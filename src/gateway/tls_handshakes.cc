@@ -138,6 +138,12 @@ void TlsHandshakes::cancel_all() noexcept {
   while (Handshake* h = under_way_.front()) h->cancel();
 }
 
+std::size_t TlsHandshakes::in_progress() const noexcept {
+  std::size_t n = 0;
+  for (const List<Handshake>* all : {&waiting_, &under_way_}) all->for_each([&n](const Handshake&) { ++n; });
+  return n;
+}
+
 bool TlsHandshakes::close_some_waiting() {
   Handshake* h = waiting_.front();
   if (h) h->cancel();

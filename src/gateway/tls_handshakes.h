@@ -27,6 +27,7 @@ class TlsHandshakes {
   // `listener` belongs to the worker's current snapshot.
   void begin(const CompiledListener& listener, ConnectionPermit permit, net::StreamPtr stream);
   void cancel_all() noexcept;
+  std::size_t in_progress() const noexcept;  // counted one by one: for tests
   const net::TurnQueue& turns() const noexcept { return turns_; }
   bool close_some_waiting();  // when descriptors run short; false if there was none to close
 

@@ -124,7 +124,7 @@ LocalEndpoint* Client::choose(LocalVersion& l, config::Balance balance, const Ac
   }
   if (LocalEndpoint* e = pick(l, balance, o.avoid, false)) return e;
   if (LocalEndpoint* e = pick(l, balance, nullptr, false)) return e;
-  return pick(l, balance, nullptr, true);  // all are out: used as if none were
+  return pick(l, balance, o.avoid, true);  // all are out: used as if none were
 }
 
 std::unique_ptr<UpstreamConnection> Client::take_idle(LocalEndpoint& e, bool probe) {

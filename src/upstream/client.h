@@ -141,7 +141,11 @@ class Client {
   net::Timer sweeper_;
   ClientCounters counters_;
   std::vector<std::unique_ptr<LocalVersion>> versions_;  // by SharedVersion::index
-  std::unordered_map<const Endpoint*, std::unique_ptr<LocalEndpoint>> endpoints_;
+  // Not by address: what is done to all of them is then done in the same order in every run.
+  struct ByName {
+    std::size_t operator()(const Endpoint* e) const noexcept { return std::hash<std::string>{}(e->name()); }
+  };
+  std::unordered_map<const Endpoint*, std::unique_ptr<LocalEndpoint>, ByName> endpoints_;
 };
 
 }  // namespace gatehouse::upstream

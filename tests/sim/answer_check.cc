@@ -6,6 +6,7 @@
 #include "sim/payload.h"
 #include "sim/service.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -28,7 +29,7 @@ bool AnswerCheck::head(const WireHead& head) {
     return false;
   }
   status_ = static_cast<int>(number(std::string_view(head.line).substr(9, 3)));
-  if (status_ < 200) {
+  if (status_ < 200 && !(status_ == 101 && request_.tunnel)) {
     interim();
     return true;
   }
@@ -64,12 +65,24 @@ void AnswerCheck::final(const WireHead& head) {
   }
   bool close = head.value("connection") == "close";
   bool keep = head.value("connection") == "keep-alive";
-  last_ = close || (request_.http10 && !keep) || framing_.kind == BodyKind::until_close;
+  if (status_ == 101) tunnel(head);
+  last_ = close || status_ == 101 || (request_.http10 && !keep) || framing_.kind == BodyKind::until_close;
   if (framing_.kind == BodyKind::chunked && request_.http10) wrong("chunks for an HTTP/1.0 client");
   if ((request_.close || (request_.http10 && !request_.keep_alive10)) && !last_)
     wrong("the connection goes on, though it was to be closed");
   generation(head);
   if (e.by_service) edits(head);
+}
+
+void AnswerCheck::tunnel(const WireHead& head) {
+  Entry& e = ledger_.of(request_.id);
+  e.answer = Entry::Answer::whole;
+  framing_ = {BodyKind::none, 0};
+  if (head.value("connection") != "Upgrade" || head.value("upgrade") != "websocket" ||
+      head.value("sec-websocket-accept") != kWebSocketAccept)
+    wrong("a 101 that confirms nothing");
+  if (e.deliveries.empty() || request_.act(e.deliveries.size() - 1).status != 101)
+    wrong("a 101 that its service did not give");
 }
 
 // A request that began after a reload was acknowledged is served by it.

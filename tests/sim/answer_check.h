@@ -23,6 +23,7 @@ class AnswerCheck {
  private:
   void interim();
   void final(const WireHead& head);
+  void tunnel(const WireHead& head);
   void generation(const WireHead& head);
   void edits(const WireHead& head);
   void of_service(const std::string& bytes, const WireHead& trailers, bool whole);

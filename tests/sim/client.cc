@@ -7,6 +7,7 @@
 #include "sim/malformed.h"
 #include "sim/payload.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -26,14 +27,19 @@ std::string head_of(const RequestPlan& r) {
   if (r.expect_continue) out += "Expect: 100-continue\r\n";
   if (r.keep_alive10) out += "Connection: keep-alive\r\n";
   if (r.close) out += "Connection: close\r\n";
+  if (r.tunnel)
+    out += fmt::format(
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: {}\r\n",
+        kWebSocketKey);
   return out + "\r\n";
 }
 
 }  // namespace
 
-Client::Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger,
+Client::Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger, TlsClients& tls,
                const ConnectionPlan& plan)
-    : host_(host), gateway_(gateway), ledger_(ledger), plan_(plan), changed_(host.loop) {}
+    : host_(host), gateway_(gateway), ledger_(ledger), tls_(tls), plan_(plan), changed_(host.loop) {}
 
 std::string Client::where() const {
   return fmt::format("connection of r{}: {} of {} answered, {} bytes of the next, end {}",
@@ -43,8 +49,10 @@ std::string Client::where() const {
 
 net::Task<void> Client::play() {
   co_await net::sleep_for(host_.loop, plan_.start);
-  ConnectionEntry& mine = ledger_.connections[ledger_.of(plan_.requests.front().id).connection];
+  std::size_t connection = ledger_.of(plan_.requests.front().id).connection;
+  ConnectionEntry& mine = ledger_.connections[connection];
   mine.began = ledger_.now();
+  mine.generation = ledger_.generation;
   host_.network.set_local(plan_.from);
   auto stream = co_await host_.network.connect(gateway_, after(host_.loop.now(), 60s));
   if (!stream) {
@@ -55,6 +63,14 @@ net::Task<void> Client::play() {
     co_return;
   }
   ledger_.trace("r{}: connected", plan_.requests.front().id);
+  if (ledger_.plan().tls.clients) {
+    stream = co_await tls_.shake_hands(std::move(*stream), connection);
+    if (!*stream) {
+      excuse_rest("no TLS");
+      mine.ended = ledger_.now();
+      co_return;
+    }
+  }
   WireReader in(**stream);
   in_ = &in;
   stream_ = stream->get();
@@ -63,7 +79,7 @@ net::Task<void> Client::play() {
   if (wrote && !gone_) co_await finish(**stream);
   if (reset_) (*stream)->reset_on_close();
   mine.ended = ledger_.now();
-  mine.received = in.received();
+  mine.received = in.received() + (mine.secure ? 1 : 0);
   in_ = nullptr;
   stream_ = nullptr;
 }
@@ -129,6 +145,7 @@ net::Task<bool> Client::write_all(net::Stream& stream) {
     if (last_) co_return true;
     std::string head = head_of(r);
     std::string body = wire_body(r.id, r.body, r.misbehaviour == Misbehaviour::broken_chunk);
+    if (r.tunnel) body = first_words_of(r, Side::client);
     if (r.misbehaviour == Misbehaviour::malformed) {
       head = malformed_request(r.variant, target_of(r)).bytes;
       body.clear();
@@ -257,6 +274,10 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
   changed_.notify();
   e.answered_at = ledger_.now();
   last_ = check.last();
+  if (check.status() == 101) {
+    co_await talk(r);
+    co_return false;
+  }
   std::string body;
   WireHead trailers;
   bool whole = co_await in_->body(check.framing(), body, trailers, kPatience);
@@ -268,6 +289,14 @@ net::Task<bool> Client::read_answer(const RequestPlan& r) {
   in_->stop_after(SIZE_MAX);
   check.body(body, trailers, whole, in_->end());
   co_return whole;
+}
+
+// The rest of a connection that has become a tunnel.
+net::Task<void> Client::talk(const RequestPlan& r) {
+  ledger_.of(r.id).ended_at = ledger_.now();
+  TunnelEnd end(*stream_, *in_, ledger_, r, Side::client);
+  co_await end.run();
+  gone_ = true;
 }
 
 void Client::connection_lost(const RequestPlan& r) {

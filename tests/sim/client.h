@@ -6,13 +6,14 @@
 #include "net/memory_network.h"
 #include "net/task.h"
 #include "sim/ledger.h"
+#include "sim/tls_client.h"
 #include "sim/wire.h"
 
 namespace gatehouse::sim {
 
 class Client {
  public:
-  Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger,
+  Client(net::MemoryHost& host, const net::SocketAddress& gateway, Ledger& ledger, TlsClients& tls,
          const ConnectionPlan& plan);
   Client(const Client&) = delete;
 
@@ -31,6 +32,7 @@ class Client {
   net::Task<bool> send(net::Stream& stream, const RequestPlan& r, std::string text, std::size_t limit);
   net::Task<bool> may_send_body(const RequestPlan& r);
   net::Task<bool> read_all();
+  net::Task<void> talk(const RequestPlan& r);
   net::Task<bool> read_answer(const RequestPlan& r);
   net::Task<bool> answer_ended(const RequestPlan& r, const WireHead& head, const std::string& body,
                                const WireHead& trailers, bool whole);
@@ -42,6 +44,7 @@ class Client {
   net::MemoryHost& host_;
   net::SocketAddress gateway_;
   Ledger& ledger_;
+  TlsClients& tls_;
   const ConnectionPlan& plan_;
   net::Signal changed_;
   WireReader* in_ = nullptr;       // while connected

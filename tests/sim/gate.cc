@@ -5,7 +5,11 @@
 #include "config/loader.h"
 #include "filters/access/access_filter.h"
 #include "filters/headers/headers_filter.h"
+#include "gateway/tls_handshakes.h"
+#include "sim/certificates.h"
+#include "sim/health.h"
 #include "sim/planted.h"
+#include "sim/run.h"
 #include "sim/setting.h"
 #include "sim/wire.h"
 
@@ -23,42 +27,71 @@ std::string limits_of(const Plan& plan, const Planted& planted) {
   return out;
 }
 
+std::string tls_of(const Plan& plan, std::uint64_t generation, const Planted& planted) {
+  if (!plan.tls.clients) return {};
+  auto n = certificate_of(plan, planted.is(Bug::old_certificate) ? 1 : generation) - 1;
+  return fmt::format(", tls: {{cert: gateway-{0}.pem, key: gateway-{0}-key.pem}}", n);
+}
+
+// Of a service: what its URLs begin with, and what it says about TLS.
+struct ServiceWords {
+  std::string_view scheme;
+  std::string_view tls;
+};
+ServiceWords words_of(std::string_view service, const Plan& plan, const Planted& planted) {
+  if (!speaks_tls(plan, service)) return {"http", ""};
+  return {"https", planted.is(Bug::credulous) ? ", tls: {ca: ca.pem, verify: off}" : ", tls: {ca: ca.pem}"};
+}
+
+std::string health_of(const HealthPlan& plan, const Planted& planted) {
+  if (!plan.checked) return {};
+  return fmt::format(", health: {{path: /health, every: {}ms, fall: {}, rise: {}}}", plan.every / 1ms,
+                     plan.fall, planted.is(Bug::no_return) ? 100 : plan.rise);
+}
+
 std::string text_of(const Plan& plan, std::uint64_t generation, const Planted& planted) {
   const Timeouts& t = plan.timeouts;
   bool unarmed = planted.is(Bug::unarmed_timeout);
   auto seconds = [](Duration d) { return fmt::format("{}ms", d / 1ms); };
   std::string out = fmt::format(
-      "listen: {{public: {{port: 8080, half_close: {}{}, timeouts: {{head: {}, body_idle: {}, keep_alive: "
+      "listen: {{public: {{port: 8080, half_close: {}{}{}, timeouts: {{handshake: {}, head: {}, body_idle: "
       "{}, "
-      "write_idle: {}, min_rate: {}}}}}}}\n",
-      plan.half_close ? "on" : "off", limits_of(plan, planted), seconds(t.head), seconds(t.body_idle),
+      "keep_alive: {}, write_idle: {}, min_rate: {}}}}}}}\n",
+      plan.half_close ? "on" : "off", limits_of(plan, planted), tls_of(plan, generation, planted),
+      seconds(planted.is(Bug::endless_handshake) ? 1h : t.handshake), seconds(t.head), seconds(t.body_idle),
       seconds(unarmed ? 1h : t.keep_alive), seconds(t.write_idle),
       planted.is(Bug::no_min_rate) ? "1B" : "200B");
-  out += fmt::format("defaults: {{timeout: {}, body_idle: {}, deadline: {}, connect_timeout: 5s}}\n",
-                     seconds(unarmed ? 1h : t.service), seconds(t.service_body_idle),
-                     seconds(unarmed ? 1h : t.deadline));
+  out += fmt::format(
+      "defaults: {{timeout: {}, body_idle: {}, deadline: {}, connect_timeout: {}, stream_idle: {}}}\n",
+      seconds(unarmed ? 1h : t.service), seconds(t.service_body_idle), seconds(unarmed ? 1h : t.deadline),
+      seconds(t.connect), seconds(t.stream_idle));
+  auto words = [&](std::string_view service) { return words_of(service, plan, planted); };
   // Every second generation has an endpoint more.
   out += "services:\n";
-  out += fmt::format("  alpha: {{url: [http://alpha:9000{}]}}\n",
-                     generation % 2 ? "" : ", http://10.0.1.9:9000");
+  auto [scheme, tls] = words("alpha");
+  out += fmt::format("  alpha: {{url: [{0}://alpha:9000{1}]{2}{3}}}\n", scheme,
+                     generation % 2 ? "" : fmt::format(", {}://10.0.1.9:9000", scheme), tls,
+                     health_of(plan.health, planted));
   out += fmt::format("  beta: {{url: {}, balance: least}}\n",
                      plan.unix_socket ? "unix:/run/beta.sock" : "http://10.0.2.1:9000");
   unsigned most = planted.is(Bug::wide_service)     ? 100
                   : planted.is(Bug::narrow_service) ? 1
                                                     : plan.limits.max_in_flight;
-  out += fmt::format("  gamma: {{url: http://10.0.3.1:9000, max_in_flight: {}}}\n", most);
+  out += fmt::format("  gamma: {{url: {}://10.0.3.1:9000, max_in_flight: {}{}}}\n", words("gamma").scheme,
+                     most, words("gamma").tls);
   out += "  dead: http://10.0.4.1:9000\n";
   out += fmt::format(
-      "  guarded:\n    url: http://10.0.5.1:9000\n    deny: [{0}]\n    headers:\n"
+      "  guarded:\n    url: {2}://10.0.5.1:9000\n{3}    deny: [{0}]\n    headers:\n"
       "      request: {{set: {{x-sim-set: generation-{1}}}, add: {{x-sim-add: added}}, remove: "
       "[x-sim-secret]}}\n"
       "      response: {{set: {{x-sim-policy: generation-{1}}}, add: {{x-sim-extra: more}}, remove: "
       "[x-sim-internal]}}\n",
-      kDenied, generation);
+      kDenied, generation, words("guarded").scheme,
+      words("guarded").tls.empty() ? "" : fmt::format("    {}\n", words("guarded").tls.substr(2)));
   out += fmt::format(
       "  split: {{versions: {{v1: http://10.0.6.1:9000, v2: http://10.0.6.2:9000}}, canary: v2 {}%}}\n",
       kCanaryPercent);
-  out += "  left: http://10.0.7.1:9000\n";
+  out += fmt::format("  left: {{url: {}://10.0.7.1:9000{}}}\n", words("left").scheme, words("left").tls);
   out += "  right: http://10.0.7.2:9000\n";
   out += "routes:\n";
   for (std::string_view service : {"alpha", "beta", "gamma", "dead", "guarded", "split"})
@@ -96,7 +129,7 @@ std::vector<std::unique_ptr<gateway::FilterKind>> filters_of(const FilterPlan& p
 std::shared_ptr<const config::Spec> parse(const std::string& text) {
   config::Environment env;
   env.variable = [](const std::string&) { return std::nullopt; };
-  env.read_file = [](const std::string&) { return std::nullopt; };
+  env.read_file = &pem_file;
   env.glob = [](const std::string&) { return std::vector<std::string>{}; };
   auto loaded = config::load_text(text, "sim.yaml", env);
   if (!loaded.spec) {
@@ -175,6 +208,20 @@ Gate::Gate(net::MemoryWorld& world, Ledger& ledger, Planted& planted)
     all.push_back(workers_.back()->worker.get());
   }
   publisher_.set_workers(std::move(all));
+  if (ledger.plan().health.checked) begin_checks();
+}
+
+void Gate::begin_checks() {
+  checks_ = std::make_unique<Checks>(control_, directory_);
+  directory_.on_change = [this] {
+    if (checks_) checks_->health.refresh();
+  };
+  checks_->health.on_turn = [this](const std::string&, const upstream::Endpoint& e,
+                                   const control::CheckStatus& status) {
+    auto endpoint = static_cast<std::size_t>(std::ranges::find(kAlpha, e.address().ip) - kAlpha.begin());
+    if (endpoint < kAlpha.size()) note_health(ledger_, endpoint, status.up);
+    if (planted_.is(Bug::ignored_check)) const_cast<upstream::Endpoint&>(e).set_checked(true);
+  };
 }
 
 Gate::~Gate() {
@@ -193,6 +240,7 @@ net::Task<void> Gate::reload() {
   ledger_.newest = generation;
   ledger_.trace("generation {} is published", generation);
   published_.push_back(prepared->snapshot);
+  if (const auto* l = prepared->snapshot->listener("public")) contexts_.push_back(l->tls);
   if (planted_.is(Bug::missed_reload) && generation > 1 && workers_.size() > 1) {
     std::vector<gateway::Worker*> all;
     all.reserve(workers_.size());
@@ -200,7 +248,10 @@ net::Task<void> Gate::reload() {
     all[1] = all[0];
     publisher_.set_workers(std::move(all));
   }
+  // The third endpoint of `alpha` comes and goes.
+  forget_health(ledger_, kAlpha.size() - 1);
   co_await publisher_.commit(std::move(*prepared));
+  forget_health(ledger_, kAlpha.size() - 1);
   ledger_.generation = generation;
   ledger_.trace("generation {} is acknowledged", generation);
   reloading_ = false;
@@ -224,6 +275,8 @@ void Gate::check_at_rest() {
       ledger_.violate(fmt::format("worker {} still has {} connections", i, w->worker->connections()));
     if (stats.rejected.load() != 0 && ledger_.plan().limits.per_address == 0)
       ledger_.violate(fmt::format("worker {} turns connections away without a limit", i));
+    if (std::size_t n = w->worker->handshakes().in_progress())
+      ledger_.violate(fmt::format("worker {} still has {} handshakes", i, n));
     if (stats.exchanges.load() != 0) ledger_.violate(fmt::format("worker {} still has exchanges", i));
     if (stats.snapshots.load() != 1)
       ledger_.violate(fmt::format("worker {} holds {} snapshots", i, stats.snapshots.load()));
@@ -242,6 +295,47 @@ void Gate::check_at_rest() {
       ledger_.violate(fmt::format("{} connection permits are lost", l.shared->connections()));
   for (std::size_t g = 0; g + 1 < published_.size(); ++g)
     if (!published_[g].expired()) ledger_.violate(fmt::format("generation {} is never retired", g + 1));
+  for (std::size_t g = 0; g + 1 < contexts_.size(); ++g)
+    if (!contexts_[g].expired())
+      ledger_.violate(fmt::format("the certificate of generation {} is kept", g + 1));
+}
+
+void Gate::check_pins() {
+  for (auto& w : workers_) {
+    auto& stats = w->worker->stats();
+    if (stats.snapshots.load() > 1 + stats.exchanges.load())
+      ledger_.violate(fmt::format("worker {} holds {} snapshots, and has {} exchanges", w->worker->index(),
+                                  stats.snapshots.load(), stats.exchanges.load()));
+  }
+}
+
+void Gate::count(Met& met) const noexcept {
+  for (const auto& w : workers_) {
+    auto& stats = w->worker->stats();
+    met.handshakes += stats.tls_full.load() + stats.tls_resumed.load();
+    met.resumed += stats.tls_resumed.load();
+    met.failed += stats.tls_failed.load();
+  }
+}
+
+// What the checks have said last is in force.
+void Gate::check_health() {
+  const upstream::Service* alpha = publisher_.snapshot()->service("alpha");
+  for (const auto& e : alpha->versions.front().shared->slot.load()->endpoints) {
+    auto i = static_cast<std::size_t>(std::ranges::find(kAlpha, e->address().ip) - kAlpha.begin());
+    if (i == kAlpha.size()) continue;
+    bool out = !ledger_.outages[i].empty() && ledger_.outages[i].back().to == kNever;
+    if (out != e->checked_down()) ledger_.violate(fmt::format("the state of endpoint {} is not in force", i));
+  }
+}
+
+void Gate::end_checks() {
+  if (!checks_) return;
+  checks_->client.for_each_endpoint([&](const upstream::LocalEndpoint& e) {
+    if (e.in_flight > 1) ledger_.violate(fmt::format("{} leases of checks are lost", e.in_flight - 1));
+  });
+  checks_.reset();
+  world_.run_for(1s);
 }
 
 void Gate::close_pools() {
@@ -249,6 +343,8 @@ void Gate::close_pools() {
 }
 
 void Gate::check_blocks() {
+  if (std::size_t n = control_.loop.blocks().in_use())
+    ledger_.violate(fmt::format("control still holds {} blocks", n));
   for (auto& w : workers_)
     if (std::size_t n = w->host.loop.blocks().in_use())
       ledger_.violate(fmt::format("worker {} still holds {} blocks", w->worker->index(), n));

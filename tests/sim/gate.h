@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/health_checks.h"
 #include "control/publisher.h"
 #include "gateway/worker.h"
 #include "net/fake_resolver.h"
@@ -15,6 +16,8 @@
 #include "sim/planted.h"
 
 namespace gatehouse::sim {
+
+struct Met;
 
 inline const net::SocketAddress kGateway = net::SocketAddress::of(IpAddress::v4(0x0a000001), 8080);
 
@@ -33,11 +36,23 @@ class Gate {
 
   // Everything that must be as it was before the first request. Called when nothing is under way any more.
   void check_at_rest();
+  void count(Met& met) const noexcept;
+  // No worker holds more old snapshots than it has exchanges. At any time.
+  void check_pins();
+  void check_health();
+  void end_checks();
   void close_pools();
   // Blocks that are still held; after the pools were closed.
   void check_blocks();
 
  private:
+  struct Checks {
+    explicit Checks(net::MemoryHost& host, control::EndpointDirectory& directory)
+        : client(host.loop, host.network), health(client, directory) {}
+    upstream::Client client;
+    control::HealthChecks health;
+  };
+  void begin_checks();
   struct Sink final : gateway::RecordSink {
     explicit Sink(Ledger& l) : ledger(l) {}
     void record(const gateway::RequestRecord& r) noexcept override;
@@ -72,6 +87,8 @@ class Gate {
   control::Publisher publisher_;
   std::vector<std::unique_ptr<WorkerHost>> workers_;
   std::vector<std::weak_ptr<const gateway::Snapshot>> published_;
+  std::vector<std::weak_ptr<const net::TlsServerContext>> contexts_;  // likewise
+  std::unique_ptr<Checks> checks_;
   unsigned drained_ = 0;
   bool reloading_ = false;
 };

@@ -7,6 +7,7 @@
 #include "sim/malformed.h"
 #include "sim/service.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -14,13 +15,21 @@ namespace {
 class Judge {
  public:
   Judge(Ledger& ledger, std::uint64_t id, const Entry& entry)
-      : ledger_(ledger), plan_(ledger.plan()), id_(id), e_(entry), r_(*entry.plan) {}
+      : ledger_(ledger), plan_(ledger.plan()), id_(id), e_(entry), r_(*entry.plan) {
+    for (std::string_view service : answerers(r_)) speaks_tls_ = speaks_tls_ || speaks_tls(plan_, service);
+  }
   void run();
 
  private:
   bool proxied() const { return sim::proxied(r_); }
   bool goes_to(std::string_view service) const { return may_answer(service, r_); }
   std::set<int> statuses() const;
+  void add_handshakes(std::set<int>& out) const;
+  // Handshakes with its services may fail.
+  bool unsure_handshakes() const {
+    bool slow = plan_.faults.long_delay > 0 || plan_.faults.partial_send > 0;
+    return speaks_tls_ && (plan_.breaks() || slow || plan_.tls.failing_services > 0);
+  }
   void add_attempts(std::set<int>& out) const;
   // Closes while the body is still coming: the reset that follows may overtake the answer.
   bool hangs_up(const ServicePlan& a) const {
@@ -36,6 +45,10 @@ class Judge {
     return plan_.too_large(r_.body) &&
            (r_.body.size > std::min<std::size_t>(60'000, 20 * plan_.faults.buffer_min) ||
             plan_.faults.long_delay > 0 || r_.piece_delay > Duration(0));
+  }
+  // The reset of a tunnel may overtake its 101.
+  bool breaks_tunnel(const ServicePlan& a) const {
+    return r_.tunnel && a.status == 101 && r_.tunnel->service.end == TalkPlan::End::reset;
   }
   bool cut_by_service() const;
   bool may_break_off() const;
@@ -53,7 +66,16 @@ class Judge {
   std::uint64_t id_;
   const Entry& e_;
   const RequestPlan& r_;
+  bool speaks_tls_ = false;  // a service that may answer
 };
+
+void Judge::add_handshakes(std::set<int>& out) const {
+  if (unsure_handshakes()) out.insert(503);
+  bool answers_wrongly = plan_.tls.failing_services > 0 || (plan_.tls.impostor && goes_to("alpha"));
+  if (speaks_tls_ && answers_wrongly) out.insert(502);
+  // Tries that come to nothing take their time, until the deadline.
+  if (unsure_handshakes() && plan_.tls.failing_services > 0) out.insert(504);
+}
 
 void Judge::add_attempts(std::set<int>& out) const {
   for (std::size_t i = 0; i < 4; ++i) {
@@ -65,6 +87,10 @@ void Judge::add_attempts(std::set<int>& out) const {
         out.insert(a.status);
         if (a.act == Act::early && hangs_up(a)) out.insert(502);
         again = a.status == 503;
+        if (breaks_tunnel(a)) {
+          out.insert(502);
+          again = true;
+        }
         break;
       case Act::never: out.insert(504); break;
       case Act::close_before_head:
@@ -113,6 +139,7 @@ std::set<int> Judge::statuses() const {
   if (plan_.too_large(r_.body)) out.insert(413);
   if (r_.misbehaviour == Misbehaviour::trickle) out.insert(408);
   if (!trickles()) add_attempts(out);
+  add_handshakes(out);
   // A pooled connection may be closed by its service at the moment in which a request sets out. Whether the
   // service acted on it nobody knows: only safe ones are sent again.
   bool body = r_.body.kind != BodyKind::none;  // may be too much to be kept for another try
@@ -124,7 +151,8 @@ std::set<int> Judge::statuses() const {
 // Could the answer leave while its request is still being sent?
 bool Judge::answered_early() const {
   bool early = !proxied() || r_.denied || shut_out(r_, e_.from) || goes_to("dead") || goes_to("gamma") ||
-               plan_.dead_endpoint || plan_.connect_trouble() || plan_.breaks();
+               plan_.dead_endpoint || plan_.connect_trouble() || plan_.breaks() || unsure_handshakes() ||
+               (speaks_tls_ && plan_.tls.impostor);
   for (const auto& a : r_.acts) early = early || a.act == Act::early;
   return early;
 }
@@ -133,7 +161,7 @@ bool Judge::cut_by_service() const {
   if (!proxied()) return false;
   return std::ranges::any_of(r_.acts, [this](const ServicePlan& a) {
     return a.act == Act::cut_body || a.act == Act::stall_body || a.act == Act::reset_after_head ||
-           (a.act == Act::early && hangs_up(a));
+           (a.act == Act::early && hangs_up(a)) || breaks_tunnel(a);
   });
 }
 
@@ -156,7 +184,7 @@ void Judge::times() {
   const Timeouts& t = plan_.timeouts;
   Duration slack = plan_.slack();
   Duration took = e_.ended_at - e_.sent_at;
-  if (e_.status == 504 && !e_.by_service && !e_.deliveries.empty() && !e_.held) {
+  if (e_.status == 504 && !e_.by_service && !e_.deliveries.empty() && !e_.held && !unsure_handshakes()) {
     Duration waited = e_.answered_at - e_.deliveries.back().read_at;
     if (e_.deliveries.back().read_at != kNever && (waited > t.service + slack || waited < t.service - slack))
       wrong("504 after {} ms", waited / 1ms);
@@ -191,6 +219,7 @@ void Judge::log() {
 
 void Judge::run() {
   if (!e_.attempted) return;
+  check_tunnel(ledger_, id_, e_);
   log();
   if (e_.answer == Entry::Answer::none) {
     if (!may_stay_unanswered()) wrong("{} was not answered", r_.method);

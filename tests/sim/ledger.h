@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,9 +18,22 @@ namespace gatehouse::sim {
 // A request at a service. Made when its head has arrived whole.
 struct Delivery {
   std::string service;
+  std::size_t endpoint = SIZE_MAX;  // of kAlpha
   Time head_at{};
   Time read_at = kNever;       // all of it was there
   Time answering_at = kNever;  // the head of the answer set out
+};
+
+// A tunnel, as one side saw it.
+struct TunnelEntry {
+  bool opened = false;
+  std::size_t said = 0;
+  std::size_t heard = 0;
+  bool heard_end = false;  // in order
+  Time moved_at{};         // a byte last came or went
+  Time finished_at = kNever;
+  Time ended_at{};  // it heard the end
+  bool was_reset = false;
 };
 
 struct Entry {
@@ -46,7 +60,8 @@ struct Entry {
   unsigned records = 0;          // in the log
   int recorded_status = 0;
   Time recorded_at = kNever;
-  bool saturated = false;  // says the log
+  bool saturated = false;             // says the log
+  std::array<TunnelEntry, 2> tunnel;  // by Side
 };
 
 // A connection of a client to the gateway.
@@ -55,6 +70,15 @@ struct ConnectionEntry {
   Time began = kNever;
   Time ended = kNever;
   std::size_t received = 0;
+  std::uint64_t generation = 0;  // acknowledged by all workers when it set out
+  bool secure = false;           // its handshake is done
+  bool turned_away = false;      // its handshake failed, without a reason that is known
+};
+
+// A time in which an endpoint of `alpha` was out, by its checks.
+struct Outage {
+  Time from{};
+  Time to = kNever;
 };
 
 class Ledger {
@@ -79,11 +103,13 @@ class Ledger {
   }
   bool verbose() const noexcept { return verbose_; }
   Time now() const noexcept { return clock_.now(); }
+  Time start() const noexcept { return start_; }
   const Plan& plan() const noexcept { return plan_; }
 
-  std::vector<ConnectionEntry> connections;  // as planned, and in that order
-  std::uint64_t generation = 0;              // acknowledged by all workers
-  std::uint64_t newest = 0;                  // published
+  std::vector<ConnectionEntry> connections;    // as planned, and in that order
+  std::array<std::vector<Outage>, 3> outages;  // by endpoint of kAlpha, in order
+  std::uint64_t generation = 0;                // acknowledged by all workers
+  std::uint64_t newest = 0;                    // published
   bool draining = false;
 
  private:

@@ -1,6 +1,7 @@
 // sim --seeds N [--first S]   plays N seeds; the last line is `N passed, N failed`
 // sim --seed S                plays one and says what happens
 // sim --bug NAME ...          with a bug planted: the seeds shall fail
+// sim --twice ...             each seed twice: it has to be the same run
 // sim --bugs [--seeds N]      plants each in turn; a bug that no seed finds is a failure
 #include <fmt/format.h>
 
@@ -23,6 +24,7 @@ struct Options {
   std::string bug = "none";
   bool bugs = false;
   bool verbose = false;
+  bool twice = false;
 };
 
 constexpr std::size_t kShown = 5;  // violations of one seed
@@ -37,6 +39,7 @@ void report(std::uint64_t seed, const sim::Outcome& outcome, sim::Bug bug) {
 }
 
 int play_one(const Options& o, sim::Bug bug) {
+  if (o.twice) (void)sim::run(o.seed, bug);
   auto outcome = sim::run(o.seed, bug, true);
   fmt::print("{} requests, {} answers, {} steps, {:.3f} s simulated, trace {:016x}\n", outcome.requests,
              outcome.answers, outcome.steps, std::chrono::duration<double>(outcome.simulated).count(),
@@ -59,6 +62,10 @@ int play_many(const Options& o, sim::Bug bug) {
     sum.steps += outcome.steps;
     sum.simulated += outcome.simulated;
     sum.shares.add(outcome.shares);
+    sum.met.add(outcome.met);
+    sum.trace = sum.trace * 31 + outcome.trace;
+    if (o.twice && sim::run(seed, bug).trace != outcome.trace)
+      outcome.violations.emplace_back("another run of it went otherwise");
     if (outcome.violations.empty()) continue;
     ++failed;
     report(seed, outcome, bug);
@@ -69,7 +76,7 @@ int play_many(const Options& o, sim::Bug bug) {
   fmt::print("{} requests, {} answers, {:.0f} steps and {:.2f} ms a seed, {:.0f} s simulated\n", sum.requests,
              sum.answers, static_cast<double>(sum.steps) / n, took.count() / n,
              std::chrono::duration<double>(sum.simulated).count());
-  fmt::print("{}\n", sum.shares.text());
+  fmt::print("{}\n{}\ntrace {:016x}\n", sum.met.text(), sum.shares.text(), sum.trace);
   bool fair = sum.shares.fair();
   if (!fair) fmt::print("a split does not give the shares that are configured\n");
   fmt::print("{} passed, {} failed\n", o.seeds - failed, failed + (fair ? 0 : 1));
@@ -111,6 +118,7 @@ int main(int argc, char** argv) {
   auto* one = app.add_option("--seed", o.seed, "One seed, with a trace of what happens");
   app.add_option("--bug", o.bug, "Plants a bug")->capture_default_str();
   app.add_flag("--bugs", o.bugs, "Plants each bug in turn; the seeds have to find it");
+  app.add_flag("--twice", o.twice, "Plays each seed twice: it has to be the same run");
   app.add_flag("--verbose", o.verbose, "Says each seed before it is played");
   CLI11_PARSE(app, argc, argv);
   auto bug = sim::bug_named(o.bug);

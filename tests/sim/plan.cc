@@ -32,8 +32,14 @@ class Draw {
   RequestPlan request(bool http10);
   void misbehave(RequestPlan& r);
   ConnectionPlan connection();
+  void tls(Plan& p);
+  void health(Plan& p);
+  void tunnels(Plan& p);
 
  private:
+  TalkPlan talk();
+  RequestPlan offer();
+  HelloPlan hello();
   Random random_;
   std::uint64_t next_id_ = 1;
 };
@@ -194,7 +200,98 @@ ConnectionPlan Draw::connection() {
   return c;
 }
 
+HelloPlan Draw::hello() {
+  HelloPlan h;
+  h.old_version = chance(0.4);
+  h.resumes = chance(0.6);
+  h.by_address = chance(0.2);
+  if (chance(0.8)) return h;
+  h.manner = static_cast<HelloPlan::Manner>(1 + below(5));
+  h.stop_at = 1 + below(11);
+  h.leaves_after = up_to(chance(0.5) ? 1ms : 100ms);
+  h.reset = chance(0.5);
+  return h;
+}
+
+void Draw::tls(Plan& p) {
+  if (!chance(0.2)) return;
+  p.tls.clients = chance(0.8);
+  p.tls.services = !p.tls.clients || chance(0.6);
+  p.tls.renewed = p.tls.clients && chance(0.5);
+  if (p.tls.services) {
+    p.tls.old_services = chance(0.3);
+    p.tls.impostor = chance(0.5);
+    p.tls.failing_services = chance(0.3) ? 0.3 : 0;
+    p.timeouts.connect = 12s;  // the handshake's time, too
+  }
+  if (p.tls.clients)
+    for (auto& c : p.connections) c.hello = hello();
+}
+
+void Draw::health(Plan& p) {
+  if (!chance(1.0 / 6)) return;
+  p.health.checked = true;
+  p.health.fall = 1 + below(3);
+  p.health.rise = 1 + below(3);
+  for (std::size_t i = 0; i < kAlpha.size(); ++i) {
+    if (chance(0.4)) continue;
+    HealthPlan::Spell spell{.endpoint = i, .failing = static_cast<HealthPlan::Failing>(below(3))};
+    spell.from = up_to(3s);
+    spell.to = spell.from + up_to(5s);
+    p.health.spells.push_back(spell);
+  }
+  // So that requests meet them.
+  for (auto& c : p.connections) c.start = up_to(7s);
+}
+
+TalkPlan Draw::talk() {
+  TalkPlan t;
+  t.bytes = size();
+  t.piece = std::max<std::size_t>(1 + below(5000), t.bytes / 30);
+  if (chance(0.3)) t.piece_delay = up_to(200ms);
+  if (chance(0.5)) t.early = std::min<std::size_t>(t.bytes, below(800));
+  constexpr std::array<TalkPlan::End, 8> ends = {
+      TalkPlan::End::finishes, TalkPlan::End::finishes, TalkPlan::End::finishes, TalkPlan::End::waits,
+      TalkPlan::End::waits,    TalkPlan::End::waits,    TalkPlan::End::stays,    TalkPlan::End::reset};
+  t.end = one_of(ends);
+  return t;
+}
+
+RequestPlan Draw::offer() {
+  constexpr std::array<std::string_view, 5> services = {"alpha", "beta", "gamma", "guarded", "split"};
+  RequestPlan r;
+  r.id = next_id_++;
+  r.service = one_of(services);
+  r.tunnel = TunnelPlan{talk(), talk()};
+  if (chance(0.15)) r.later_request = 1 + below(60);
+  if (chance(0.15)) r.later_response = 1 + below(60);
+  bool accepted = chance(0.85);
+  for (std::size_t i = 0; i < 2; ++i) {
+    r.acts.push_back(service(r.method));
+    ServicePlan& act = r.acts.back();
+    if (accepted && act.act == Act::answer) act.status = 101;
+    if (act.status != 101) r.tunnel->client.early = 0;  // it would be the next request
+  }
+  return r;
+}
+
+void Draw::tunnels(Plan& p) {
+  if (!chance(0.2)) return;
+  p.tunnels = true;
+  for (auto& c : p.connections) {
+    if (c.requests.front().http10 || !chance(0.4)) continue;
+    c.end = ConnectionPlan::End::close;
+    c.requests.push_back(offer());
+  }
+}
+
 }  // namespace
+
+std::string_view name_of(HelloPlan::Manner manner) noexcept {
+  constexpr std::array<std::string_view, 6> names = {"honest",  "silent",     "stalls",
+                                                     "garbage", "clear text", "leaves"};
+  return names[static_cast<std::size_t>(manner)];
+}
 
 std::string_view name_of(Act act) noexcept {
   constexpr std::array<std::string_view, 9> names = {
@@ -237,6 +334,9 @@ Plan Plan::draw(std::uint64_t seed) {
   std::ranges::sort(p.reloads);
   if (draw.chance(0.2)) p.drain_at = draw.up_to(3s);
   for (std::uint32_t i = 4 + draw.below(20); i > 0; --i) p.connections.push_back(draw.connection());
+  draw.tls(p);
+  draw.health(p);
+  draw.tunnels(p);
   return p;
 }
 

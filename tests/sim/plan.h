@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,25 @@ enum class Misbehaviour : std::uint8_t {
   trickle,           // a body that comes below the minimum rate
 };
 
+// What one side of a tunnel does.
+struct TalkPlan {
+  enum class End : std::uint8_t {
+    finishes,  // when it has said all
+    waits,     // for the other one's end
+    stays,     // beyond that
+    reset,     // when it has said all
+  };
+  std::size_t bytes = 0;
+  std::size_t early = 0;  // of these: behind the head, in the same piece
+  std::size_t piece = SIZE_MAX;
+  Duration piece_delay{};
+  End end = End::waits;
+};
+struct TunnelPlan {
+  TalkPlan client;
+  TalkPlan service;
+};
+
 struct RequestPlan {
   std::uint64_t id = 0;
   std::string method = "GET";
@@ -96,12 +116,34 @@ struct RequestPlan {
   std::size_t piece = SIZE_MAX;  // bytes a send
   Duration piece_delay{};
   std::vector<ServicePlan> acts;  // by attempt; the last one repeats
+  // It asks for a WebSocket, and gets one where an act has status 101. The last request of its connection.
+  std::optional<TunnelPlan> tunnel{};
 
   bool unsafe() const noexcept;
   const ServicePlan& act(std::size_t attempt) const noexcept {
     return acts[attempt < acts.size() ? attempt : acts.size() - 1];
   }
 };
+
+// How a client begins where the listener speaks TLS.
+struct HelloPlan {
+  enum class Manner : std::uint8_t {
+    honest,
+    silent,      // connects and says nothing
+    stalls,      // says a part of its hello, then nothing
+    garbage,     // begins a record and says nonsense
+    clear_text,  // speaks HTTP
+    leaves,      // in the middle of the handshake, if that takes so long
+  };
+  Manner manner = Manner::honest;
+  bool old_version = false;  // TLS 1.2
+  bool resumes = false;      // goes on with a session, if there was one
+  bool by_address = false;   // names no server
+  std::size_t stop_at = 0;
+  Duration leaves_after{};
+  bool reset = false;
+};
+std::string_view name_of(HelloPlan::Manner manner) noexcept;
 
 struct ConnectionPlan {
   enum class End : std::uint8_t { close, linger, half_close };
@@ -113,12 +155,39 @@ struct ConnectionPlan {
   std::size_t read_size = 16384;
   Duration read_delay{};  // a slow reader
   Duration pause{};       // between an answer and the next request
+  HelloPlan hello{};      // of TLS
 };
 
 // Which test filters stand in the chains.
 struct FilterPlan {
   bool later = true;
   bool refusal = true;
+};
+
+// TLS, on either side of the gateway.
+struct TlsPlan {
+  bool clients = false;         // the listener speaks it
+  bool services = false;        // some services do: speaks_tls
+  bool renewed = false;         // a reload brings the listener another certificate
+  bool old_services = false;    // they speak TLS 1.2
+  bool impostor = false;        // an address of `alpha` shows a certificate that nobody trusts
+  double failing_services = 0;  // chance that a service fails a handshake
+};
+
+// Active checks of `alpha`, and when which of its endpoints fails them.
+struct HealthPlan {
+  enum class Failing : std::uint8_t { status, close, silence };
+  struct Spell {
+    std::size_t endpoint = 0;  // of kAlpha
+    Failing failing = Failing::status;
+    Duration from{};
+    Duration to{};
+  };
+  bool checked = false;
+  Duration every = 500ms;
+  unsigned fall = 2;
+  unsigned rise = 2;
+  std::vector<Spell> spells;  // one an endpoint, at most
 };
 
 // How much the gateway lets in.
@@ -137,6 +206,9 @@ struct Timeouts {
   Duration service_body_idle = 15s;
   Duration deadline = 30s;
   Duration drain = 5s;
+  Duration handshake = 20s;
+  Duration connect = 5s;
+  Duration stream_idle = 20s;
 };
 
 struct Plan {
@@ -145,6 +217,9 @@ struct Plan {
   unsigned workers = 2;
   bool half_close = false;
   FilterPlan filters;
+  TlsPlan tls;
+  HealthPlan health;
+  bool tunnels = false;  // some requests ask for one
   LimitPlan limits;
   Timeouts timeouts;
   bool dead_endpoint = false;           // one address of `alpha` refuses

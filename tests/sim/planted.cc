@@ -12,10 +12,15 @@ using gateway::Reply;
 using gateway::Verdict;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Bug::last_)> kNames = {
-    "none",           "lost_lease",     "post_twice",      "lost_wake",    "dropped_byte",  "duplicated_byte",
-    "missed_reload",  "leaked_pin",     "unarmed_timeout", "wrong_answer", "endless_drain", "open_door",
-    "forgotten_edit", "lopsided_split", "no_max_body",     "no_min_rate",  "wide_service",  "narrow_service",
-    "wide_door",      "narrow_door"};
+    "none",           "lost_lease",      "post_twice",
+    "lost_wake",      "dropped_byte",    "duplicated_byte",
+    "missed_reload",  "leaked_pin",      "unarmed_timeout",
+    "wrong_answer",   "endless_drain",   "open_door",
+    "forgotten_edit", "lopsided_split",  "no_max_body",
+    "no_min_rate",    "wide_service",    "narrow_service",
+    "wide_door",      "narrow_door",     "endless_handshake",
+    "torn_record",    "old_certificate", "credulous",
+    "ignored_check",  "no_return",       "lost_first_word"};
 
 // Says the last byte of a body twice.
 class StutteringBody final : public upstream::BodySource {

@@ -36,6 +36,13 @@ enum class Bug : std::uint8_t {
   narrow_service,
   wide_door,
   narrow_door,
+  endless_handshake,
+  torn_record,
+  old_certificate,
+  credulous,
+  ignored_check,
+  no_return,
+  lost_first_word,
   last_,
 };
 std::string_view name_of(Bug bug) noexcept;

@@ -1,10 +1,37 @@
 // Streams that lose wakes and bytes, or say things twice.
+#include <algorithm>
+
 #include "sim/planted.h"
 
 namespace gatehouse::sim {
 namespace {
 
 constexpr std::uint64_t kEdge = 16384;  // where bytes get lost
+
+// Follows the records of TLS in a stream, to know where one ends.
+class Records {
+ public:
+  // True if `bytes` end where a record does.
+  bool end_with(std::string_view bytes) noexcept {
+    for (char c : bytes) {
+      auto byte = static_cast<std::uint8_t>(c);
+      if (at_ == 0 && size_ == 0 && records_ == 0) tls_ = byte == 0x16;
+      if (!tls_) return false;
+      if (at_ == 3 || at_ == 4) size_ = size_ << 8 | byte;  // behind type and version
+      if (++at_ < kHeader + size_ || at_ < kHeader) continue;
+      at_ = size_ = 0;
+      ++records_;
+    }
+    return at_ == 0 && records_ > 0;
+  }
+
+ private:
+  static constexpr std::size_t kHeader = 5;
+  bool tls_ = false;
+  std::size_t at_ = 0;  // in the record
+  std::size_t size_ = 0;
+  std::size_t records_ = 0;
+};
 
 class FaultyStream final : public net::Stream {
  public:
@@ -52,11 +79,28 @@ class FaultyStream final : public net::Stream {
   }
 
   Result<Slice> mangled(Result<Slice> bytes) {
-    if (!bytes || bytes->empty() || !planted_.is(Bug::dropped_byte)) return bytes;
+    if (!bytes || bytes->empty()) return bytes;
+    if (planted_.is(Bug::torn_record))
+      return records_.end_with(bytes->view()) && planted_.strikes(20) ? bytes->first(bytes->size() - 1)
+                                                                      : *bytes;
+    if (planted_.is(Bug::lost_first_word)) return without_first_word(std::move(*bytes));
+    if (!planted_.is(Bug::dropped_byte)) return bytes;
     std::uint64_t before = received_bytes_;
     received_bytes_ += bytes->size();
     bool edge = before / kEdge != received_bytes_ / kEdge;
     return edge && bytes->size() > 1 ? bytes->first(bytes->size() - 1) : *bytes;
+  }
+  // What comes in one piece with a 101 misses its first byte.
+  Slice without_first_word(Slice bytes) {
+    std::string_view text = bytes.view();
+    auto end = text.find("\r\n\r\n");
+    if (!text.starts_with("HTTP/1.1 101 ") || end == std::string_view::npos || end + 4 == text.size())
+      return bytes;
+    BlockRef block = loop().blocks().get(text.size());
+    char* data = block->data();
+    char* to = std::ranges::copy(text.substr(0, end + 4), data).out;
+    std::ranges::copy(text.substr(end + 5), to);
+    return {std::move(block), data, text.size() - 1};
   }
   // A request that leaves in one write leaves twice.
   void say_twice(net::SendOp& op) {
@@ -70,6 +114,7 @@ class FaultyStream final : public net::Stream {
   net::RecvOp inner_op_;
   net::RecvOp* outer_ = nullptr;
   std::uint64_t received_bytes_ = 0;
+  Records records_;
   net::StreamPtr inner_;
 };
 
@@ -100,7 +145,7 @@ class FaultyNetwork final : public net::Network {
   }
   Result<std::unique_ptr<net::Acceptor>> accept_on(std::unique_ptr<net::BoundSocket> socket) override {
     auto acceptor = inner_.accept_on(std::move(socket));
-    if (!acceptor || !planted_.is(Bug::lost_wake)) return acceptor;
+    if (!acceptor || !(planted_.is(Bug::lost_wake) || planted_.is(Bug::torn_record))) return acceptor;
     return std::make_unique<FaultyAcceptor>(std::move(*acceptor), planted_);
   }
 
@@ -112,7 +157,8 @@ class FaultyNetwork final : public net::Network {
 }  // namespace
 
 std::unique_ptr<net::Network> Planted::around(net::Network& real) {
-  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte)
+  return is(Bug::post_twice) || is(Bug::lost_wake) || is(Bug::dropped_byte) || is(Bug::torn_record) ||
+                 is(Bug::lost_first_word)
              ? std::make_unique<FaultyNetwork>(real, *this)
              : nullptr;
 }

@@ -1,10 +1,16 @@
 #include "sim/service.h"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 
+#include "net/tls_stream.h"
+#include "sim/certificates.h"
+#include "sim/health.h"
 #include "sim/malformed.h"
 #include "sim/payload.h"
 #include "sim/setting.h"
+#include "sim/tunnel.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -24,9 +30,26 @@ void Services::add(const std::string& service, IpAddress ip) {
   add(service, net::SocketAddress::of(ip, kServicePort));
 }
 
+// One a service: they share nothing, as processes do not.
+std::shared_ptr<const net::TlsServerContext> Services::context(const std::string& identity) const {
+  net::TlsServerContext::Settings settings;
+  settings.identities.push_back({pem(identity + ".pem"), pem(identity + "-key.pem")});
+  settings.scope = "service";
+  settings.tickets = std::make_shared<net::RotatingTicketKeys>();
+  auto made = net::TlsServerContext::make(std::move(settings));
+  if (ledger_.plan().tls.old_services)
+    SSL_CTX_set_max_proto_version((*made)->choose({}).context.get(), TLS1_2_VERSION);
+  return *made;
+}
+
 void Services::add(const std::string& service, const net::SocketAddress& address) {
+  const Plan& plan = ledger_.plan();
   auto endpoint = std::make_unique<Endpoint>();
   endpoint->service = service;
+  if (service == "alpha")
+    endpoint->alpha = static_cast<std::size_t>(std::ranges::find(kAlpha, address.ip) - kAlpha.begin());
+  endpoint->impostor = plan.tls.impostor && endpoint->alpha == kAlpha.size() - 1;
+  if (speaks_tls(plan, service)) endpoint->tls = context(endpoint->impostor ? "impostor" : "service");
   auto socket = world_.bind(address);
   endpoint->acceptor = std::move(*host_.network.accept_on(std::move(*socket)));
   endpoint->accepting = accept(*endpoint);
@@ -43,7 +66,7 @@ net::Task<void> Services::accept(Endpoint& endpoint) {
         continue;
       }
       if (!*stream) break;
-      connections_.adopt(serve(std::move(*stream), endpoint.service));
+      connections_.adopt(serve(std::move(*stream), endpoint));
     }
   }
 }
@@ -54,15 +77,79 @@ Duration Services::idle_patience() {
   return Duration(1ms) * random_.below(300);
 }
 
-net::Task<void> Services::serve(net::StreamPtr stream, std::string service) {
+net::Task<void> Services::serve(net::StreamPtr stream, Endpoint& endpoint) {
+  if (endpoint.tls) stream = co_await shake_hands(std::move(stream), endpoint);
+  if (!stream) co_return;
   WireReader in(*stream);
   WireHead head;
   for (Duration patience = kPatience; co_await in.head(head, patience); patience = idle_patience())
-    if (!co_await exchange(*stream, in, head, service)) break;
+    if (!co_await exchange(*stream, in, head, endpoint)) break;
+  if (endpoint.tls) co_await close_in_order(*stream);
+}
+
+// What TLS says last must not be cut off by the end of the connection: where that ends the answer, it would
+// look as if something were missing.
+net::Task<void> Services::close_in_order(net::Stream& stream) {
+  stream.shutdown_send();
+  Time patience = after(host_.loop.now(), 2s);
+  for (;;) {
+    auto bytes = co_await stream.recv(4096, patience);
+    if (!bytes || bytes->empty()) co_return;
+  }
+}
+
+net::Task<net::StreamPtr> Services::shake_hands(net::StreamPtr stream, Endpoint& endpoint) {
+  if (random_.unit() < ledger_.plan().tls.failing_services)
+    co_return co_await fail_handshake(std::move(stream), endpoint);
+  auto tls = std::make_unique<net::TlsStream>(std::move(stream), endpoint.tls);
+  if (!co_await tls->handshake(after(host_.loop.now(), kPatience))) co_return nullptr;
+  if (endpoint.impostor) ledger_.violate("an impostor is trusted");
+  ledger_.trace("{}: {}{}", endpoint.service, tls->version(), tls->resumed() ? ", resumed" : "");
+  co_return net::StreamPtr(std::move(tls));
+}
+
+// Not null if it was too quick to be broken off.
+net::Task<net::StreamPtr> Services::fail_handshake(net::StreamPtr stream, Endpoint& endpoint) {
+  auto how = random_.below(5);
+  ledger_.trace("{}: fails a handshake ({})", endpoint.service, how);
+  switch (how) {
+    case 0: stream->reset_on_close(); co_return nullptr;
+    case 1: co_return nullptr;
+    case 2:  // says nothing
+      while (true) {
+        auto bytes = co_await stream->recv(4096, after(host_.loop.now(), kPatience));
+        if (!bytes || bytes->empty()) co_return nullptr;
+      }
+    case 3:
+      (void)co_await send_text(*stream, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", kPatience);
+      co_return nullptr;
+    default: break;
+  }
+  auto tls = std::make_unique<net::TlsStream>(std::move(stream), endpoint.tls);
+  auto within = Duration(1us) * random_.below(random_.below(2) ? 1000 : 100'000);
+  if (co_await tls->handshake(after(host_.loop.now(), within))) co_return net::StreamPtr(std::move(tls));
+  if (random_.below(2)) tls->reset_on_close();
+  co_return nullptr;
+}
+
+net::Task<bool> Services::answer_check(net::Stream& stream, Endpoint& endpoint) {
+  const HealthPlan::Spell* spell = failing(ledger_, endpoint.alpha);
+  ledger_.trace("{}: is checked, and {}", endpoint.service, spell ? "fails" : "is well");
+  if (!spell) co_return co_await send_text(stream, "HTTP/1.1 204 No Content\r\n\r\n", kPatience);
+  switch (spell->failing) {
+    case HealthPlan::Failing::status:
+      co_return co_await send_text(stream, "HTTP/1.1 500 Sick\r\nContent-Length: 4\r\n\r\nsick", kPatience);
+    case HealthPlan::Failing::close: break;
+    case HealthPlan::Failing::silence:
+      (void)co_await stream.recv(4096, after(host_.loop.now(), kPatience));
+      break;
+  }
+  co_return false;
 }
 
 // Looks at what came, before anything else may be wrong with it.
-bool Services::arrive(const WireHead& head, const std::string& service, Arrived& a) {
+bool Services::arrive(const WireHead& head, const Endpoint& endpoint, Arrived& a) {
+  const std::string& service = endpoint.service;
   a.method = head.line.substr(0, head.line.find(' '));
   a.id = request_id_in(head.line);
   a.entry = ledger_.find(a.id);
@@ -72,7 +159,7 @@ bool Services::arrive(const WireHead& head, const std::string& service, Arrived&
   }
   Entry& e = *a.entry;
   a.attempt = e.deliveries.size();
-  e.deliveries.push_back({service, ledger_.now(), kNever});
+  e.deliveries.push_back({service, endpoint.alpha, ledger_.now(), kNever});
   ledger_.trace("r{}: at {}, attempt {}: {}", a.id, service, a.attempt, head.line);
   if (!may_answer(service, *e.plan) || e.deliveries.front().service != service)
     ledger_.violate(fmt::format("r{}: went to {} (and {})", a.id, service, e.deliveries.front().service));
@@ -96,7 +183,8 @@ void Services::check_head(const WireHead& head, const Arrived& a) {
   if (a.method != e.plan->method) ledger_.violate(fmt::format("r{}: arrived as {}", a.id, a.method));
   if (head.line != fmt::format("{} {} HTTP/1.1", e.plan->method, arrives_as(*e.plan)))
     ledger_.violate(fmt::format("r{}: arrived as `{}`", a.id, head.line));
-  if (head.count("host") != 1 || head.has("connection") || head.has("expect"))
+  std::string_view connection = e.plan->tunnel ? "Upgrade" : "";
+  if (head.count("host") != 1 || head.value("connection") != connection || head.has("expect"))
     ledger_.violate(fmt::format("r{}: arrived with headers of the client's connection", a.id));
   if (head.count("x-forwarded-for") != 1 || head.value("x-forwarded-for") != to_string(e.from))
     ledger_.violate(fmt::format("r{}: arrived as if from {}", a.id, head.value("x-forwarded-for")));
@@ -116,12 +204,14 @@ void Services::check_edits(const WireHead& head, const Arrived& a) {
 }
 
 net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const WireHead& head,
-                                   const std::string& service) {
+                                   Endpoint& endpoint) {
+  if (head.line == "GET /health HTTP/1.1") co_return co_await answer_check(stream, endpoint);
+  const std::string& service = endpoint.service;
   Arrived a;
-  if (!arrive(head, service, a)) co_return false;
+  if (!arrive(head, endpoint, a)) co_return false;
   const ServicePlan& plan = a.entry->plan->act(a.attempt);
   if (plan.act == Act::early) {
-    if (!co_await act(stream, a, service, 0)) co_return false;
+    if (!co_await act(stream, in, a, service, 0)) co_return false;
     co_return co_await read_body(in, head, a) && !plan.close;
   }
   if (!co_await read_body(in, head, a)) {
@@ -129,7 +219,7 @@ net::Task<bool> Services::exchange(net::Stream& stream, WireReader& in, const Wi
     co_return false;
   }
   std::uint64_t seen = digest(payload(a.id, a.entry->plan->body.size));
-  co_return co_await act(stream, a, service, seen) && !plan.close;
+  co_return co_await act(stream, in, a, service, seen) && !plan.close;
 }
 
 net::Task<bool> Services::read_body(WireReader& in, const WireHead& head, Arrived& a) {
@@ -167,9 +257,12 @@ std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const s
       "Server: secret/1.0\r\nX-Sim-Internal: 1\r\nX-Sim-Policy: own\r\nX-Sim-Extra: own\r\n",
       plan.status, a.id, a.attempt, service, a.set);
   if (plan.act != Act::early) out += fmt::format("X-Sim-Digest: {}\r\n", seen);
-  if (plan.close) out += "Connection: close\r\n";
+  if (plan.close && plan.status != 101) out += "Connection: close\r\n";
   if (plan.keep_alive) out += fmt::format("Keep-Alive: timeout={}\r\n", plan.keep_alive);
-  bool may_say_length = plan.status != 204;
+  bool may_say_length = plan.status != 204 && plan.status != 101;
+  if (plan.status == 101)
+    out += fmt::format("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {}\r\n",
+                       kWebSocketAccept);
   if (plan.body.kind == BodyKind::length && may_say_length)
     out += fmt::format("Content-Length: {}\r\n", plan.body.size);
   if (plan.body.kind == BodyKind::none && may_say_length) out += "Content-Length: 0\r\n";
@@ -178,7 +271,7 @@ std::string Services::head_of(const Arrived& a, const ServicePlan& plan, const s
 }
 
 // True: the connection may carry another request.
-net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string& service,
+net::Task<bool> Services::act(net::Stream& stream, WireReader& in, Arrived& a, const std::string& service,
                               std::uint64_t seen) {
   const ServicePlan& plan = a.entry->plan->act(a.attempt);
   if (plan.delay > Duration(0)) co_await net::sleep_for(host_.loop, plan.delay);
@@ -200,7 +293,14 @@ net::Task<bool> Services::act(net::Stream& stream, Arrived& a, const std::string
   for (unsigned i = 0; i < plan.interim; ++i)
     if (!co_await send_text(stream, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", kPatience))
       co_return false;
-  if (!co_await send_text(stream, head_of(a, plan, service, seen), kPatience)) co_return false;
+  std::string head = head_of(a, plan, service, seen);
+  if (plan.status == 101) head += first_words_of(*a.entry->plan, Side::service);
+  if (!co_await send_text(stream, std::move(head), kPatience)) co_return false;
+  if (plan.status == 101) {
+    TunnelEnd end(stream, in, ledger_, *a.entry->plan, Side::service);
+    co_await end.run();
+    co_return false;
+  }
   if (plan.act == Act::reset_after_head && !has_no_body(a.method, plan.status)) {
     stream.reset_on_close();
     co_return false;

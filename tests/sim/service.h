@@ -8,6 +8,7 @@
 
 #include "net/memory_network.h"
 #include "net/nursery.h"
+#include "net/tls_context.h"
 #include "sim/ledger.h"
 #include "sim/wire.h"
 
@@ -27,6 +28,9 @@ class Services {
  private:
   struct Endpoint {
     std::string service;
+    std::size_t alpha = SIZE_MAX;  // which of kAlpha
+    std::shared_ptr<const net::TlsServerContext> tls{};
+    bool impostor = false;
     std::unique_ptr<net::Acceptor> acceptor;
     net::Task<void> accepting;
   };
@@ -39,13 +43,18 @@ class Services {
     bool whole = false;  // its body is read
   };
   net::Task<void> accept(Endpoint& endpoint);
-  net::Task<void> serve(net::StreamPtr stream, std::string service);
-  net::Task<bool> exchange(net::Stream& stream, WireReader& in, const WireHead& head,
-                           const std::string& service);
+  net::Task<void> serve(net::StreamPtr stream, Endpoint& endpoint);
+  net::Task<net::StreamPtr> shake_hands(net::StreamPtr stream, Endpoint& endpoint);
+  net::Task<net::StreamPtr> fail_handshake(net::StreamPtr stream, Endpoint& endpoint);
+  net::Task<void> close_in_order(net::Stream& stream);
+  net::Task<bool> exchange(net::Stream& stream, WireReader& in, const WireHead& head, Endpoint& endpoint);
+  net::Task<bool> answer_check(net::Stream& stream, Endpoint& endpoint);
   net::Task<bool> read_body(WireReader& in, const WireHead& head, Arrived& a);
-  net::Task<bool> act(net::Stream& stream, Arrived& a, const std::string& service, std::uint64_t seen);
+  net::Task<bool> act(net::Stream& stream, WireReader& in, Arrived& a, const std::string& service,
+                      std::uint64_t seen);
   net::Task<bool> send_body(net::Stream& stream, const ServicePlan& plan, std::string body);
-  bool arrive(const WireHead& head, const std::string& service, Arrived& a);
+  bool arrive(const WireHead& head, const Endpoint& endpoint, Arrived& a);
+  std::shared_ptr<const net::TlsServerContext> context(const std::string& identity) const;
   void check_head(const WireHead& head, const Arrived& a);
   void check_edits(const WireHead& head, const Arrived& a);
   std::string head_of(const Arrived& a, const ServicePlan& plan, const std::string& service,

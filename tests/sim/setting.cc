@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "sim/certificates.h"
+
 namespace gatehouse::sim {
 namespace {
 
@@ -26,6 +28,16 @@ constexpr std::string_view kQuery = "?q=%2F..%2f&x=a+b";
 std::string with_id(std::string_view path, std::uint64_t id) { return fmt::format(fmt::runtime(path), id); }
 
 }  // namespace
+
+bool speaks_tls(const Plan& plan, std::string_view service) noexcept {
+  constexpr std::array<std::string_view, 4> those = {"alpha", "gamma", "guarded", "left"};
+  return plan.tls.services && std::ranges::count(those, service) > 0;
+}
+
+long certificate_of(const Plan& plan, std::uint64_t generation) noexcept {
+  auto changes = static_cast<long>(plan.tls.renewed && generation > 0 ? generation - 1 : 0);
+  return changes % kGatewayCertificates + 1;
+}
 
 bool proxied(const RequestPlan& r) noexcept {
   return r.route == Route::service || r.route == Route::role || r.route == Route::weights ||

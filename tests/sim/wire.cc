@@ -128,6 +128,13 @@ net::Task<bool> WireReader::body(WireBody framing, std::string& out, WireHead& t
   co_return end_ == WireEnd::fin;
 }
 
+net::Task<bool> WireReader::some(std::string& out, Duration patience) {
+  if (buffer_.empty() && !co_await more(patience)) co_return false;
+  out += buffer_;
+  buffer_.clear();
+  co_return true;
+}
+
 net::Task<bool> WireReader::ended(Duration patience) {
   if (!buffer_.empty()) co_return false;
   if (end_ == WireEnd::fin || end_ == WireEnd::reset) co_return true;

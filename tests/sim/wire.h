@@ -44,6 +44,8 @@ class WireReader {
   net::Task<bool> head(WireHead& out, Duration patience);
   // Appends to `out`, also what there was of a body that did not come whole.
   net::Task<bool> body(WireBody framing, std::string& out, WireHead& trailers, Duration patience);
+  // Appends what is there, or comes next.
+  net::Task<bool> some(std::string& out, Duration patience);
   // Waits for the end of the connection; false: bytes, or nothing in time.
   net::Task<bool> ended(Duration patience);
 
