@@ -8,83 +8,21 @@ import json
 import os
 import random
 import re
-import statistics
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 
-from proxies import SHARED, Field, free_port
+import bench_tls
+import bench_websocket
+from measure import Report, compare, load, lua_of, open_loop, own, rounds_of, run, sustained, tool
+from proxies import Field, free_port
 from traffic import BROWSER_HEADERS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROWS = "cost64 cost256 instructions browser download upload latency routes idle start syscalls allocations".split()
-
-
-def tool(name):
-    path = os.path.join(SHARED, name)
-    return path if os.path.exists(path) else None
-
-
-def run(command, **options):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
-
-
-def lua_of(folder, name, method="GET", headers=b"", body=0, path=None):
-    """A wrk script; `path`: Lua that gives the path of each request."""
-    lines = [f'wrk.method = "{method}"']
-    for line in headers.split(b"\r\n"):
-        if b": " in line:
-            key, value = line.decode().split(": ", 1)
-            lines.append(f"wrk.headers[{json.dumps(key)}] = {json.dumps(value)}")
-    if body:
-        lines.append(f'wrk.body = string.rep("u", {body})')
-    if path:
-        lines.append(f'function request() return wrk.format(nil, {path}) end')
-    file = os.path.join(folder, name)
-    with open(file, "w") as f:
-        f.write("\n".join(lines) + "\n")
-    return file
-
-
-def load(proxy, seconds, connections=64, path="/", lua=None):
-    """wrk against it. Returns CPU microseconds per request and requests per second."""
-    user0, system0 = proxy.cpu()
-    out = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", *(["-s", lua] if lua else []), f"http://127.0.0.1:{proxy.port}{path}"]).stdout
-    user1, system1 = proxy.cpu()
-    requests = re.search(r"(\d+) requests in", out)
-    if not requests or int(requests.group(1)) == 0 or "Non-2xx" in out or "Socket errors" in out:
-        raise SystemExit(f"{proxy.name} failed: {out}")
-    n = int(requests.group(1))
-    return dict(cost=(user1 + system1 - user0 - system0) / n, user=(user1 - user0) / n, rps=float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)))
-
-
-class Report:
-    def __init__(self):
-        self.lines, self.table = [], []
-
-    def say(self, text):
-        print(text, flush=True)
-        self.lines.append(text)
-
-    def row(self, what, figure, most, good):
-        self.table.append((what, figure, most, "yes" if good else "**no**"))
-        print(f"{'ok    ' if good else 'MISSED'} {what}: {figure} (at most {most})", flush=True)
-
-    def rounds(self, title, rounds, unit="us", show="cost"):
-        """`rounds`: by proxy, a list of figures. Prints them all; returns the medians."""
-        self.say(f"\n### {title}\n\n| | median {unit} | rounds |\n|---|---|---|")
-        medians = {}
-        for name, values in rounds.items():
-            medians[name] = statistics.median(v[show] for v in values)
-            more = f" (user {statistics.median(v['user'] for v in values):.2f})" if "user" in values[0] else ""
-            self.say(f"| {name} | {medians[name]:.2f}{more} | {' '.join(f'{v[show]:.2f}' for v in values)} |")
-        return medians
-
-
-def own(medians, peer="nginx"):
-    """Gatehouse's own cost as a share of the peer's: what lies above the floor."""
-    return (medians["gatehouse"] - medians["floor"]) / (medians[peer] - medians["floor"])
+OTHERS = bench_tls.ROWS | bench_websocket.ROWS
+ROWS = "cost64 cost256 instructions browser download upload latency routes idle start syscalls allocations".split() + list(OTHERS)
 
 
 def cost(report, options, connections):
@@ -133,30 +71,6 @@ def instructions(report, options):
     report.row("user-space instructions per request, of nginx's", f"{ratio:.2f}", "0.60", ratio <= 0.60)
 
 
-def one_round(options, measured):
-    """`measured`: by name, what runs the load for some seconds and returns its figures. All take turns in short slices, so that
-    what else the machine does in a second or two falls on all of them; a round's figure is the median of its slices."""
-    slices = {name: [] for name in measured}
-    for _ in range(options.slices):
-        for name, measure in measured.items():
-            slices[name].append(measure(options.seconds))
-    return {name: {key: statistics.median(s[key] for s in of) for key in of[0]} for name, of in slices.items()}
-
-
-def rounds_of(options, measured):
-    rounds = {name: [] for name in measured}
-    for measure in measured.values():
-        measure(1)  # warms it up
-    for _ in range(options.rounds):
-        for name, figures in one_round(options, measured).items():
-            rounds[name].append(figures)
-    return rounds
-
-
-def compare(report, options, title, proxies, **how):
-    return report.rounds(title, rounds_of(options, {p.name: functools.partial(load, p, **how) for p in proxies}))
-
-
 def browser(report, options, field):
     proxies = [p for p in (field.floor(), field.nginx(), field.haproxy(), field.gatehouse()[0]) if p]
     if options.envoy:
@@ -180,39 +94,17 @@ def bodies(report, options, field, what):
 
 
 def latency(report, options, field):
-    nginx, gatehouse = field.nginx(), field.gatehouse()[0]
+    proxies = [field.nginx(), field.gatehouse()[0]]
     clients = 64
     # A percentile needs more seconds than a mean does: in slices of a few seconds it swings by a third.
     seconds = options.seconds if options.quick else 8
-
-    def h2load(proxy, *more):
-        return run(["h2load", "--h1", "-t1", "-c", clients, "-D", seconds, "--warm-up-time", 1, *more, f"http://127.0.0.1:{proxy.port}/"])
-
-    def rate_of(out):
-        found = re.search(r"([\d.]+) req/s", out.stdout)
-        if not found:
-            raise SystemExit(f"h2load: {out.stdout[-500:]} {out.stderr}")
-        return float(found.group(1))
-
     # By the same program that then keeps the rate: it shares the cores with what it measures, and costs more than wrk does.
-    sustained = statistics.median(rate_of(h2load(nginx)) for _ in range(3))
-    rate = 0.8 * sustained
-    report.say(f"\nnginx sustains {sustained:.0f} requests/s of h2load; the load is {rate:.0f}/s, open loop, {clients} connections, rounds of {seconds} s")
-
-    def percentile(proxy):
-        log = os.path.join(field.folder, "h2load.log")
-        out = h2load(proxy, "--rps", f"{rate / clients:.1f}", "--log-file", log)
-        with open(log) as f:
-            times = sorted(int(line.split("\t")[2]) for line in f if line.split("\t")[1] == "200")
-        os.unlink(log)
-        if not times:
-            raise SystemExit(f"h2load against {proxy.name}: {out.stdout[-500:]} {out.stderr}")
-        return dict(p99=times[int(len(times) * 0.99)], p50=times[len(times) // 2])
-
-    rounds = {p.name: [] for p in (nginx, gatehouse)}
+    rate = 0.8 * sustained(proxies[0], clients, seconds)
+    report.say(f"\nnginx sustains {rate / 0.8:.0f} requests/s of h2load; the load is {rate:.0f}/s, open loop, {clients} connections, rounds of {seconds} s")
+    rounds = {p.name: [] for p in proxies}
     for _ in range(options.rounds):
-        for p in (nginx, gatehouse):
-            rounds[p.name].append(percentile(p))
+        for p in proxies:
+            rounds[p.name].append(open_loop(p, clients, seconds, rate, field.folder))
     report.rounds("Median at 80 % of nginx's load", rounds, show="p50")
     medians = report.rounds("P99 at 80 % of nginx's load", rounds, show="p99")
     report.row("P99 at 80 % of nginx's load", f"{medians['gatehouse']:.0f} us", f"nginx's {medians['nginx']:.0f} us", medians["gatehouse"] <= medians["nginx"])
@@ -329,6 +221,8 @@ def main():
     options.seconds, options.slices = 1, 1 if options.quick else 5
     out = options.out or os.path.join(HERE, "results", "local-quick.md" if options.quick else time.strftime("%Y-%m-%d.md"))
     random.seed(1)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # for thousands of idle clients
     report = Report()
     head = versions()
     if os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1):
@@ -349,6 +243,8 @@ def main():
                     bodies(report, options, field, row)
                 elif row in ("idle", "start"):
                     memory(report, options, field, row)
+                elif row in OTHERS:
+                    OTHERS[row](report, options, field)
                 else:
                     {"browser": browser, "latency": latency, "routes": routes, "syscalls": syscalls}[row](report, options, field)
     with Field(options.binary) as field:

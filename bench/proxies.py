@@ -1,6 +1,7 @@
 """Starts the proxies that are compared, each with one worker and the same service behind it: one nginx worker that
-answers from memory and takes uploads. The peers' logs are off; Gatehouse's JSON log is on."""
+answers from memory and takes uploads. The peers' logs are off; Gatehouse's JSON log is on. Over TLS they answer /here themselves."""
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -8,7 +9,8 @@ import subprocess
 import tempfile
 import time
 
-SHARED = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../shared/tools"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHARED = os.path.abspath(os.path.join(HERE, "../../shared/tools"))
 
 
 def free_port():
@@ -25,9 +27,24 @@ def descendants(pid):
     return pids
 
 
+class Certificate:
+    """Files of a self-signed one, ECDSA on P-256. `both`: certificate and key, as HAProxy wants them."""
+
+    def __init__(self, folder, name, names):
+        self.cert, self.key, self.both = (os.path.join(folder, name + end) for end in (".pem", "-key.pem", "-both.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={name}",
+                        "-addext", "subjectAltName=" + ",".join(f"DNS:{n}" for n in names), "-keyout", self.key, "-out", self.cert],
+                       check=True, capture_output=True)
+        with open(self.both, "w") as out:
+            for part in (self.cert, self.key):
+                with open(part) as f:
+                    out.write(f.read())
+
+
 class Proxy:
-    def __init__(self, name, process, port):
+    def __init__(self, name, process, port, scheme="http"):
         self.name, self.process, self.port = name, process, port
+        self.url = f"{scheme}://127.0.0.1:{port}"
 
     def cpu(self):
         """User and system microseconds so far."""
@@ -93,12 +110,22 @@ class Field:
             f.write(text)
         return path
 
-    def nginx_frame(self, http):
-        n = len(self.processes)
-        return (f"worker_processes 1; daemon off; pid {self.folder}/{n}.pid; error_log {self.folder}/{n}.err; worker_rlimit_nofile 65536;\n"
-                f"events {{ worker_connections 16384; }}\nhttp {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;\n{http} }}\n")
+    def certificate(self, name="gate", names=("gate.test", "localhost")):
+        return Certificate(self.folder, name, names)
 
-    def spawn(self, name, command, port):
+    def program(self, name, *flags):
+        """Builds one of the programs of this folder."""
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            subprocess.run(["g++", "-O2", "-std=c++20", "-Wall", "-o", path, os.path.join(HERE, f"{name}.cc"), *flags], check=True)
+        return path
+
+    def nginx_frame(self, http, connections=16384):
+        n, files = len(self.processes), resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        return (f"worker_processes 1; daemon off; pid {self.folder}/{n}.pid; error_log {self.folder}/{n}.err; worker_rlimit_nofile {files};\n"
+                f"events {{ worker_connections {connections}; }}\nhttp {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;\n{http} }}\n")
+
+    def spawn(self, name, command, port, scheme="http"):
         with open(os.path.join(self.folder, f"{name}.out"), "w") as out:
             p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         self.processes.append(p)
@@ -106,38 +133,58 @@ class Field:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
-                return Proxy(name, p, port)
+                return Proxy(name, p, port, scheme)
             except OSError:
                 if time.monotonic() > end or p.poll() is not None:
                     with open(os.path.join(self.folder, f"{name}.out")) as f:
                         raise SystemExit(f"{name} did not start: {f.read()}")
                 time.sleep(0.05)
 
-    def nginx(self):
-        port = free_port()
-        return self.spawn("nginx", ["nginx", "-c", self.write("nginx.conf", self.nginx_frame(f"""
-            client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
-            upstream u {{ server 127.0.0.1:{self.service}; keepalive 512; keepalive_requests 100000000; }}
-            server {{ listen 127.0.0.1:{port} reuseport backlog=4096; large_client_header_buffers 4 16k;
-              location / {{ proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://u; }} }}"""))], port)
+    def end(self, proxy):
+        for _ in range(12):  # nginx as a single process may be about to wait, and then does not see it
+            proxy.process.send_signal(signal.SIGTERM)
+            try:
+                return proxy.process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
+        raise SystemExit(f"{proxy.name} does not end")
 
-    def haproxy(self):
+    # In all of these: `tls`, a Certificate to speak TLS 1.3 with; `service`, the port of another one than the usual;
+    # `prefix`, a command that runs it.
+
+    def nginx(self, tls=None, service=None, prefix=(), headers='proxy_set_header Connection "";', connections=16384):
         port = free_port()
-        return self.spawn("haproxy", ["haproxy", "-db", "-f", self.write("haproxy.cfg", f"""global
+        here = 'location = /here { return 200 "here\\n"; }' if tls else ""
+        secure = f"ssl_certificate {tls.cert}; ssl_certificate_key {tls.key}; ssl_protocols TLSv1.3;" if tls else ""
+        config = self.write(f"nginx{port}.conf", self.nginx_frame(f"""
+            client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
+            upstream u {{ server 127.0.0.1:{service or self.service}; keepalive 512; keepalive_requests 100000000; }}
+            server {{ listen 127.0.0.1:{port} reuseport backlog=4096{' ssl' if tls else ''}; large_client_header_buffers 4 16k; {secure}
+              {here}
+              location / {{ proxy_http_version 1.1; {headers} proxy_pass http://u; }} }}""", connections))
+        single = ["-g", "master_process off;"] if prefix else []  # what runs it follows one process
+        return self.spawn("nginx", [*prefix, "nginx", "-c", config, *single], port, "https" if tls else "http")
+
+    def haproxy(self, tls=None, service=None, connections=8000):
+        port = free_port()
+        here = 'http-request return status 200 content-type text/plain string "here\\n" if { path /here }' if tls else ""
+        return self.spawn("haproxy", ["haproxy", "-db", "-f", self.write(f"haproxy{port}.cfg", f"""global
   nbthread 1
-  maxconn 8000
+  maxconn {connections}
 defaults
   mode http
   timeout client 600s
   timeout server 60s
+  timeout tunnel 600s
   timeout connect 5s
   http-reuse always
 frontend f
-  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{port}{f' ssl crt {tls.both} ssl-min-ver TLSv1.3' if tls else ''}
+  {here}
   default_backend b
 backend b
-  server s1 127.0.0.1:{self.service}
-""")], port)
+  server s1 127.0.0.1:{service or self.service}
+""")], port, "https" if tls else "http")
 
     def floor(self):
         """A forwarder that parses nothing; None where its source is not at hand."""
@@ -149,15 +196,21 @@ backend b
         subprocess.run(["g++", "-O2", "-o", program, source], check=True)
         return self.spawn("floor", [program, str(port), str(self.service)], port)
 
-    def gatehouse(self, name="gatehouse", workers=1, routes=0, port=None):
+    def gatehouse(self, name="gatehouse", workers=1, routes=0, port=None, tls=None, service=None, prefix=()):
+        """`tls`: one Certificate or several, the first the default."""
         port = port or free_port()
-        text = (f"workers: {workers}\nstate: {self.folder}/{name}.state\nlog: /dev/null\nadmin: off\n"
-                f"listen: {{public: {{port: {port}, bind: 127.0.0.1}}}}\n"
-                f'services: {{u: {{url: "http://127.0.0.1:{self.service}", path: /*}}}}\n')
+        listener = f"port: {port}, bind: 127.0.0.1"
+        if tls:
+            pairs = ", ".join(f"{{cert: {c.cert}, key: {c.key}}}" for c in (tls if isinstance(tls, list) else [tls]))
+            listener += f", tls: {{certificates: [{pairs}], min: 1.3}}"
+        text = (f"workers: {workers}\nstate: {self.folder}/{name}.state\nlog: /dev/null\nadmin: off\nlisten: {{public: {{{listener}}}}}\n"
+                f'services: {{u: {{url: "http://127.0.0.1:{service or self.service}", path: /*}}}}\n')
         if routes:
             text += "routes:\n" + "".join(f"  - {{path: /r{i}/items/:id, method: GET, to: u}}\n" for i in range(routes)) + "  - {path: /*, to: u}\n"
+        elif tls:
+            text += 'routes:\n  - {path: /here, reply: {body: "here\\n"}}\n'
         config = self.write(f"{name}.yaml", text)
-        return self.spawn(name, [self.binary, "run", config], port), config
+        return self.spawn(name, [*prefix, self.binary, "run", config], port, "https" if tls else "http"), config
 
     def envoy(self, program):
         port = free_port()

@@ -6,6 +6,7 @@ import selectors
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -55,16 +56,16 @@ CASES = [
 
 class Gateway:
     """The binary with one worker and its log on, the service `api` behind it. `prefix`: a command that runs it; `service`: further
-    fields of `api`; `extra`: further lines of the configuration."""
+    fields of `api`; `listener`: further fields of the listener; `extra`: further lines of the configuration."""
 
-    def __init__(self, binary, service_port, prefix=(), env=None, service="", extra=""):
+    def __init__(self, binary, service_port, prefix=(), env=None, service="", listener="", extra=""):
         self.folder = tempfile.mkdtemp(prefix="gatehouse-gate-")
         with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
             self.port, self.admin = a.getsockname()[1], b.getsockname()[1]
         config = os.path.join(self.folder, "gatehouse.yaml")
         with open(config, "w") as f:
             f.write(f"workers: 1\nstate: {self.folder}/state\nlog: {self.folder}/access.log\nadmin: {{port: {self.admin}}}\n"
-                    f"listen: {{public: {{port: {self.port}, bind: 127.0.0.1}}}}\n"
+                    f"listen: {{public: {{port: {self.port}, bind: 127.0.0.1{listener}}}}}\n"
                     f'services: {{api: {{url: "http://127.0.0.1:{service_port}"{service}}}}}\n{extra}')
         self.stderr = open(os.path.join(self.folder, "stderr"), "w")
         self.process = subprocess.Popen([*prefix, binary, "run", config], env={**os.environ, **(env or {})},
@@ -92,6 +93,14 @@ class Gateway:
         return said
 
 
+def secure(s, session=None):
+    """TLS on a connected socket, whatever certificate is shown."""
+    if not hasattr(secure, "context"):
+        secure.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        secure.context.check_hostname, secure.context.verify_mode = False, ssl.CERT_NONE
+    return secure.context.wrap_socket(s, server_hostname="localhost", session=session)
+
+
 class Traffic:
     def __init__(self):
         self.selector = selectors.DefaultSelector()
@@ -102,10 +111,13 @@ class Traffic:
         self.clients = []
         self.case = CASES[0]
 
-    def connect(self, gateway_port, n):
+    def connect(self, gateway_port, n, tls=False):
         for _ in range(n):
             c = socket.create_connection(("127.0.0.1", gateway_port))
             c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls:
+                c = secure(c)
+                c.setblocking(False)  # what can be read may be less than a record, or no data at all
             self.clients.append(c)
             self.selector.register(c, selectors.EVENT_READ, ["client", b""])
 
@@ -122,7 +134,10 @@ class Traffic:
                     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.selector.register(s, selectors.EVENT_READ, ["service", b""])
                     continue
-                piece = key.fileobj.recv(1 << 17)
+                try:
+                    piece = key.fileobj.recv(1 << 17)
+                except ssl.SSLWantReadError:
+                    continue
                 if not piece:
                     if key.data[0] == "client":
                         raise SystemExit("the gateway closed a connection")

@@ -3,12 +3,12 @@
    train.py BINARY
 
 What is listed here is laid out for speed, what is not for size. So it holds what production does all day, in its rough
-proportions: small requests first, then browsers, bodies, routes with conditions, edited headers, refusals."""
+proportions: small requests first, then browsers, bodies, TLS, routes with conditions, edited headers, refusals."""
 import http.client
 import socket
 import sys
 
-from traffic import BROWSER_HEADERS, CASES, SMALL, Case, Gateway, Traffic, request
+from traffic import BROWSER_HEADERS, CASES, SMALL, Case, Gateway, Traffic, request, secure
 
 ROUTES = """\
 routes:
@@ -47,11 +47,29 @@ def plain(binary):
     gateway.stop()
 
 
-def once(port, headers):
-    """A request that the gateway answers by itself."""
+def over_tls(binary):
+    traffic = Traffic()
+    gateway = Gateway(binary, traffic.port, listener=", tls: dev")
+    traffic.connect(gateway.port, 32, tls=True)
+    for case, times in zip(CASES, (40_000, 10_000, 5000, 5000), strict=True):
+        traffic.run(case, times)
+    for name, size in (("64 KB", 65_536), ("1 MB", 1 << 20)):
+        traffic.run(Case(f"{name} down", request(), b"d" * size), 160)
+    traffic.close()
+    session = None
+    for i in range(2000):  # every other one resumes an earlier session
+        session = once(gateway.port, b"Connection: close\r\n", lambda s, kept=session if i % 2 else None: secure(s, kept))
+    gateway.stop()
+
+
+def once(port, headers, wrap=None):
+    """A request that the gateway answers by itself. `wrap`: puts TLS on the socket; then its session is returned."""
     with socket.create_connection(("127.0.0.1", port)) as s:
-        s.sendall(b"GET /nowhere HTTP/1.1\r\nHost: api.example.com\r\n%s\r\n" % headers)
-        s.recv(1 << 16)
+        c = wrap(s) if wrap else s
+        c.sendall(b"GET /nowhere HTTP/1.1\r\nHost: api.example.com\r\n%s\r\n" % headers)
+        c.recv(1 << 16)
+        with c:
+            return c.session if wrap else None
 
 
 def with_rules(binary):
@@ -73,6 +91,7 @@ def with_rules(binary):
 
 def main(binary):
     plain(binary)
+    over_tls(binary)
     with_rules(binary)
 
 

@@ -206,6 +206,19 @@ TEST_F(TunnelTest, EndsWhenNothingMoves) {
   EXPECT_EQ(sink.reason, Errc::tunnel_idle);
 }
 
+// The direction that is quiet waits on when the other has moved, and does nothing else.
+TEST_F(TunnelTest, WhatWasSaidIsSaidOnce) {
+  serve(kWebSocketService);
+  auto client = open();
+  client->say("ping");
+  world.run_for(9min);
+  services.back()->say("still there");
+  world.run_for(9min);
+  EXPECT_FALSE(client->ended);
+  EXPECT_EQ(services.back()->received, "ping");
+  EXPECT_EQ(client->received, "still there");
+}
+
 // A client that ends its direction gets what the service still has to say; not for ever.
 TEST_F(TunnelTest, OneSideAloneDoesNotKeepItOpen) {
   serve(kWebSocketService);

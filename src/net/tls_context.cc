@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <unordered_map>
 
 #include "net/tls_certificate.h"
 #include "net/tls_stream.h"
@@ -210,6 +211,7 @@ class TlsServerContextMaker {
       if (!one) return std::unexpected(std::move(one.error()));
       made_->certificates_.push_back(
           {one->names, valid_from(*one->chain.front()), valid_until(*one->chain.front())});
+      for (const auto& name : one->names) with_name_[name].push_back(i);
       loaded_.push_back(std::move(*one));
     }
     settings.identities.clear();  // keys live in OpenSSL's memory alone
@@ -238,12 +240,13 @@ class TlsServerContextMaker {
   // The certificates that speak for all of `names`: the first of each kind of key, `first` among them unless
   // an earlier one takes its place.
   Group group(const std::vector<std::string>& names, std::size_t first) const {
+    Group candidates = names.empty() ? Group{first} : with_name_.at(names.front());  // `first` among them
     std::map<int, std::size_t> by_kind;
-    for (std::size_t i = 0; i < loaded_.size(); ++i) {
-      bool all = std::ranges::all_of(names, [&](const std::string& n) {
-        return std::ranges::find(loaded_[i].names, n) != loaded_[i].names.end();
-      });
-      if ((all && !names.empty()) || i == first) by_kind.try_emplace(loaded_[i].kind, i);
+    for (std::size_t i : candidates) {
+      bool all = i == first || std::ranges::all_of(names.begin() + 1, names.end(), [&](const std::string& n) {
+                   return std::ranges::find(loaded_[i].names, n) != loaded_[i].names.end();
+                 });
+      if (all) by_kind.try_emplace(loaded_[i].kind, i);
     }
     Group group;
     for (auto [kind, i] : by_kind) group.push_back(i);
@@ -315,6 +318,7 @@ class TlsServerContextMaker {
 
   std::unique_ptr<TlsServerContext> made_;
   std::vector<Loaded> loaded_;
+  std::unordered_map<std::string, Group> with_name_;  // the certificates of each, in order
   std::vector<X509Ptr> trusted_;
   std::map<Group, const TlsServerContext::Bundle*> bundles_;
   std::vector<unsigned char> scope_;

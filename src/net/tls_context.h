@@ -7,12 +7,13 @@
 
 #include <expected>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/time.h"
 #include "net/tls_authorities.h"
 #include "net/tls_tickets.h"
@@ -86,8 +87,9 @@ class TlsServerContext {
   const Bundle* find(std::string_view host) const noexcept;  // lower case
   TlsServerContext() = default;
   std::vector<std::unique_ptr<Bundle>> bundles_;  // the default first
-  std::map<std::string, const Bundle*, std::less<>> by_name_;
-  std::map<std::string, const Bundle*, std::less<>> by_suffix_;  // of wildcards: ".example.com"
+  using Names = std::unordered_map<std::string, const Bundle*, StringHash, std::equal_to<>>;
+  Names by_name_;
+  Names by_suffix_;  // of wildcards: ".example.com"
   std::vector<Certificate> certificates_;
   Settings settings_;  // without the keys
 };

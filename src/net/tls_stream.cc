@@ -23,7 +23,7 @@ constexpr std::size_t kRecordsAtOnce = 4;
 // At the start of an answer a record is one packet, so that its first byte can be read when that has come;
 // then they grow (as Grigorik's "Optimizing TLS Record Size" proposes).
 constexpr std::size_t kSmallRecord = 1369;
-constexpr std::uint64_t kSmallBytes = 16 * 1024;
+constexpr std::uint32_t kSmallBytes = 16 * 1024;
 constexpr Duration kSmallAfter = 1s;   // of silence
 constexpr std::size_t kGather = 4096;  // pieces up to this size are sent in one record
 
@@ -77,27 +77,26 @@ TlsStream::TlsStream(StreamPtr inner, std::shared_ptr<const TlsClientContext> co
 void TlsStream::attach(ssl_ctx_st* context) {
   ssl_.reset(SSL_new(context));
   if (!ssl_) std::abort();  // out of memory ends the process
-  SSL_set_app_data(ssl_.get(), this);
   BIO* bio = BIO_new(method());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   pull_.waiter = {&pulled, this};
-  flush_.waiter = {&flushed, this};
 }
 
 TlsStream::~TlsStream() {
-  if (established_ && !close_sent_ && !failed_ && !flushing_) {
+  if (established_ && !close_sent_ && !failed_ && !flushing()) {
     SSL_shutdown(ssl_.get());  // close_notify, as far as it goes without waiting
     ERR_clear_error();
     flush();
   }
   if (pulling_) inner_->cancel_recv();
-  if (flushing_) inner_->cancel_send();
+  if (flushing()) inner_->cancel_send();
 }
 
+// By its transport: OpenSSL allocates a table for what is attached to a connection otherwise.
 TlsStream& TlsStream::of(const ssl_st* ssl) noexcept {
-  return *static_cast<TlsStream*>(SSL_get_app_data(ssl));
+  return *static_cast<TlsStream*>(BIO_get_data(SSL_get_rbio(ssl)));
 }
 
 TlsTicketKeys& TlsStream::ticket_keys() noexcept { return server_->ticket_keys(); }
@@ -143,15 +142,16 @@ int TlsStream::bio_read(bio_st* bio, char* out, int size) {
 int TlsStream::bio_write(bio_st* bio, const char* data, int size) {
   auto* self = static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  Sending& out = self->sending();
   std::string_view rest(data, static_cast<std::size_t>(size));
   while (!rest.empty()) {
-    if (!self->filling_ || self->filled_to_ == self->filling_->capacity()) {
-      if (self->output_.count() + 1 >= SliceList::kMax) return -1;  // a peer that asks and never reads
-      self->make_room(rest.size());
+    if (!out.filling || out.filled_to == out.filling->capacity()) {
+      if (out.output.count() + 1 >= SliceList::kMax) return -1;  // a peer that asks and never reads
+      out.make_room(self->loop().blocks(), rest.size());
     }
-    std::size_t n = std::min(rest.size(), self->filling_->capacity() - self->filled_to_);
-    std::memcpy(self->filling_->data() + self->filled_to_, rest.data(), n);
-    self->filled_to_ += static_cast<std::uint32_t>(n);
+    std::size_t n = std::min(rest.size(), out.filling->capacity() - out.filled_to);
+    std::memcpy(out.filling->data() + out.filled_to, rest.data(), n);
+    out.filled_to += static_cast<std::uint32_t>(n);
     rest.remove_prefix(n);
   }
   return size;
@@ -161,21 +161,32 @@ long TlsStream::bio_control(bio_st* /*bio*/, int command, long /*number*/, void*
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-// A block with room for `size` bytes of output, where the one at hand has less.
-void TlsStream::make_room(std::size_t size) noexcept {
-  if (filling_ && filling_->capacity() - filled_to_ >= size) return;
-  if (filled_to_ > filled_from_)
-    output_.add(Slice(filling_, filling_->data() + filled_from_, filled_to_ - filled_from_));
-  filling_ = loop().blocks().get(std::min(size, BlockPool::kLarge));
-  filled_from_ = filled_to_ = 0;
+TlsStream::Sending& TlsStream::sending() noexcept {
+  if (!sending_) {
+    sending_ = std::make_unique_for_overwrite<Sending>();
+    sending_->flush.waiter = {&flushed, this};
+  }
+  return *sending_;
 }
 
-SliceList TlsStream::take_output() noexcept {
-  if (filled_to_ > filled_from_)
-    output_.add(Slice(filling_, filling_->data() + filled_from_, filled_to_ - filled_from_));
-  filling_ = BlockRef();
-  filled_from_ = filled_to_ = 0;
-  return std::move(output_);
+// A block with room for `size` bytes of output, where the one at hand has less.
+void TlsStream::Sending::make_room(BlockPool& blocks, std::size_t size) noexcept {
+  if (filling && filling->capacity() - filled_to >= size) return;
+  finish_slice();
+  filling = blocks.get(std::min(size, BlockPool::kLarge));
+  filled_from = filled_to = 0;
+}
+
+void TlsStream::Sending::finish_slice() noexcept {
+  if (filled_to > filled_from)
+    output.add(Slice(filling, filling->data() + filled_from, filled_to - filled_from));
+}
+
+SliceList TlsStream::Sending::take() noexcept {
+  finish_slice();
+  filling = BlockRef();
+  filled_from = filled_to = 0;
+  return std::move(output);
 }
 
 // ---- the handshake
@@ -201,7 +212,9 @@ Task<Result<void>> TlsStream::handshake(Time deadline, TurnQueue* turns) {
       state = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), done);
       if (state != SSL_ERROR_NONE && state != SSL_ERROR_WANT_READ) error = handshake_error();
     }
-    if (SliceList out = take_output(); !out.empty()) {  // an alert, too
+    if (sending_) {  // an alert, too
+      SliceList out = sending_->take();
+      sending_.reset();
       if (loop().now() >= deadline) co_return fail(Errc::io_timeout);
       auto sent = co_await inner_->send(std::move(out), deadline - loop().now());
       if (!sent && !error) error = sent.error();
@@ -277,11 +290,15 @@ void TlsStream::cancel_recv() noexcept {
 // True: the operation has its result.
 bool TlsStream::advance_recv() noexcept {
   for (;;) {
+    if (nothing_to_read()) {
+      if (!pull(reader_->size_hint)) return false;
+      continue;
+    }
     BlockRef block = loop().blocks().get(reader_->size_hint);
     ERR_clear_error();
     int n = SSL_read(ssl_.get(), block->data(), static_cast<int>(block->capacity()));
     int state = n > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), n);
-    if (!failed_ && !flushing_) flush();  // an answer to the peer's TLS: a key update, an alert
+    if (!failed_) flush();  // an answer to the peer's TLS: a key update, an alert
     if (n > 0) {
       without_data_ = 0;
       heard_ = true;
@@ -297,8 +314,8 @@ bool TlsStream::advance_recv() noexcept {
     ERR_clear_error();
     if (state == SSL_ERROR_ZERO_RETURN) {
       reader_->result = Slice{};
-    } else if (input_error_) {
-      reader_->result = std::unexpected(*input_error_);
+    } else if (input_error_.code != Errc::io_closed) {
+      reader_->result = std::unexpected(input_error_);
     } else if (!refusal.empty()) {
       failed_ = true;
       reader_->result = fail(Errc::tls_failed, refusal);
@@ -310,6 +327,12 @@ bool TlsStream::advance_recv() noexcept {
     }
     return true;
   }
+}
+
+// Whether OpenSSL could only say that it wants more: it takes its time, and a buffer, to find that out.
+bool TlsStream::nothing_to_read() const noexcept {
+  return input_.empty() && !input_ended_ && !failed_ && without_data_ <= kMostWithoutData &&
+         SSL_has_pending(ssl_.get()) == 0 && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) == 0;
 }
 
 // Asks the inner stream for more. True if it has come, or ended.
@@ -333,7 +356,7 @@ void TlsStream::take_pulled() noexcept {
     input_ended_ = true;
   } else {
     input_ = std::move(*pull_.result);
-    without_data_ += input_.size();
+    without_data_ += static_cast<std::uint32_t>(input_.size());
   }
   pull_.result = Slice{};
 }
@@ -350,7 +373,7 @@ void TlsStream::pulled(void* raw) noexcept {
 bool TlsStream::start_send(SendOp& op) noexcept {
   assert(!writer_);
   writer_ = &op;
-  if (flushing_ && !failed_) flush_.carried = &op;
+  if (flushing() && !failed_) sending_->flush.carried = &op;
   if (!advance_send()) return false;
   writer_ = nullptr;
   return true;
@@ -359,7 +382,8 @@ bool TlsStream::start_send(SendOp& op) noexcept {
 void TlsStream::cancel_send() noexcept {
   writer_ = nullptr;
   failed_ = true;  // half a record may be on its way
-  if (std::exchange(flushing_, false)) inner_->cancel_send();
+  if (flushing()) inner_->cancel_send();
+  sending_.reset();
 }
 
 // True: the operation has its result.
@@ -394,7 +418,8 @@ std::size_t TlsStream::record_size() noexcept {
 void TlsStream::encrypt_some() noexcept {
   SliceList& data = writer_->data;
   std::size_t size = std::min(data.bytes(), kRecordsAtOnce * kBulkRecord);
-  make_room(std::min(size + (size / kSmallRecord + 1) * kRecordOverhead, BlockPool::kLarge));
+  sending().make_room(loop().blocks(),
+                      std::min(size + (size / kSmallRecord + 1) * kRecordOverhead, BlockPool::kLarge));
   for (std::size_t room = size; room > 0 && !data.empty();) {
     std::size_t record = std::min(record_size(), room);
     std::string_view plain = data[0].view().substr(0, record);
@@ -418,41 +443,44 @@ void TlsStream::encrypt_some() noexcept {
     auto taken = static_cast<std::size_t>(n);
     data.consume(taken);
     writer_->uncounted = data.bytes();  // what the peer took is counted below
-    small_until_ -= std::min<std::uint64_t>(small_until_, taken);
+    small_until_ -= std::min(small_until_, static_cast<std::uint32_t>(taken));
     room -= taken;
   }
 }
 
 // Hands on what is encrypted. False: it is still on its way.
 bool TlsStream::flush() noexcept {
-  if (flushing_) return false;
-  while (!output_.empty() || filled_to_ > filled_from_) {
-    flush_.data = take_output();
-    flush_.result = {};
-    flush_.moved = false;
-    flush_.uncounted = flush_.data.bytes();
-    flush_.carried = writer_;
-    flush_.rate = writer_ ? writer_->rate : nullptr;
-    flush_.progress_limit = writer_ ? writer_->progress_limit : Duration{};
-    if (!inner_->start_send(flush_)) {
-      flushing_ = true;
+  if (!sending_) return true;
+  if (sending_->under_way) return false;
+  while (!failed_ && !sending_->empty()) {
+    SendOp& op = sending_->flush;
+    op.data = sending_->take();
+    op.result = {};
+    op.moved = false;
+    op.uncounted = op.data.bytes();
+    op.carried = writer_;
+    op.rate = writer_ ? writer_->rate : nullptr;
+    op.progress_limit = writer_ ? writer_->progress_limit : Duration{};
+    if (!inner_->start_send(op)) {
+      sending_->under_way = true;
       return false;
     }
     take_flushed();
-    if (failed_) break;
   }
+  sending_.reset();
   return true;
 }
 
 void TlsStream::take_flushed() noexcept {
-  flushing_ = false;
-  flush_.count();
-  flush_.data.clear();
-  if (writer_) writer_->moved = writer_->moved || flush_.moved;
-  if (!flush_.result) {
+  SendOp& op = sending_->flush;
+  sending_->under_way = false;
+  op.count();
+  op.data.clear();
+  if (writer_) writer_->moved = writer_->moved || op.moved;
+  if (!op.result) {
     failed_ = true;
     if (writer_) {
-      writer_->result = flush_.result;
+      writer_->result = op.result;
       if (writer_->moved) writer_->result.error().retry = Retry::never;
     }
   }
@@ -511,7 +539,7 @@ bool TlsStream::probe_stale() noexcept {
     int n = SSL_peek(ssl_.get(), &byte, 1);
     int state = n > 0 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), n);
     ERR_clear_error();
-    if (!flushing_) flush();
+    flush();
     if (state != SSL_ERROR_WANT_READ) return true;  // bytes that nobody asked for, or the end
     if (without_data_ > kMostWithoutData) return true;
     if (!inner_->probe_stale()) return false;

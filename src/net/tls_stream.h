@@ -1,12 +1,13 @@
 // TLS on a stream, as a stream: what stands above does not notice.
 //
 // OpenSSL works on memory alone: what it reads was received before, what it writes is sent afterwards, and
-// its callbacks only record. An idle connection holds no block, and OpenSSL's own buffers are given back.
+// its callbacks only record. An idle connection holds no block and nothing of what sending takes, and
+// OpenSSL's own buffers are given back.
 #pragma once
 
 #include <memory>
-#include <optional>
 
+#include "net/frame_pool.h"
 #include "net/stream.h"
 #include "net/task.h"
 #include "net/tls_context.h"
@@ -98,18 +99,36 @@ class TlsStream final : public Stream, public TlsInfo {
   void finish_handshake();
 
   bool advance_recv() noexcept;
+  bool nothing_to_read() const noexcept;
   bool pull(std::size_t hint) noexcept;
   void take_pulled() noexcept;
   static void pulled(void* self) noexcept;
 
+  // Bytes that are encrypted and not yet sent.
+  struct Sending {
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* p, std::size_t size) noexcept { free_frame(p, size); }
+    bool empty() const noexcept { return output.empty() && filled_to == filled_from; }
+    void make_room(BlockPool& blocks, std::size_t size) noexcept;
+    void finish_slice() noexcept;
+    SliceList take() noexcept;
+    // Finished slices, then the part of a block that is being filled.
+    SliceList output;
+    BlockRef filling;
+    std::uint32_t filled_from = 0;
+    std::uint32_t filled_to = 0;
+    SendOp flush;
+    bool under_way = false;  // the inner stream has `flush`
+  };
+  Sending& sending() noexcept;
+  bool flushing() const noexcept { return sending_ && sending_->under_way; }
+
   bool advance_send() noexcept;
   void encrypt_some() noexcept;
   std::size_t record_size() noexcept;
-  void make_room(std::size_t size) noexcept;
   bool flush() noexcept;
   void take_flushed() noexcept;
   static void flushed(void* self) noexcept;
-  SliceList take_output() noexcept;
 
   StreamPtr inner_;
   std::shared_ptr<const TlsServerContext> server_;
@@ -123,26 +142,20 @@ class TlsStream final : public Stream, public TlsInfo {
   RecvOp pull_;
   RecvOp* reader_ = nullptr;
 
-  // Encrypted and not yet handed on: finished slices, then the part of a block that is being filled.
-  SliceList output_;
-  BlockRef filling_;
-  std::uint32_t filled_from_ = 0;
-  std::uint32_t filled_to_ = 0;
-  SendOp flush_;
+  std::unique_ptr<Sending> sending_;  // null: there is nothing
   SendOp* writer_ = nullptr;
 
-  std::size_t without_data_ = 0;   // received since the last byte of data
-  std::uint64_t small_until_ = 0;  // bytes still to go in small records
+  std::uint32_t without_data_ = 0;  // received since the last byte of data
+  std::uint32_t small_until_ = 0;   // bytes still to go in small records
   Time last_sent_{};
   bool heard_ = false;  // a byte of data
   bool established_ = false;
   bool pulling_ = false;
-  bool flushing_ = false;
-  bool input_ended_ = false;
-  bool failed_ = false;      // nothing can be sent any more
-  bool close_sent_ = false;  // our close_notify
+  bool input_ended_ = false;  // input_error_ says how
+  bool failed_ = false;       // nothing can be sent any more
+  bool close_sent_ = false;   // our close_notify
   bool fin_after_flush_ = false;
-  std::optional<Error> input_error_;
+  Error input_error_{Errc::io_closed};  // io_closed: in order
 };
 
 }  // namespace gatehouse::net
