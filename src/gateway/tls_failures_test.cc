@@ -16,6 +16,7 @@ class TlsFailuresTest : public ::testing::Test {
  protected:
   std::vector<std::uint64_t> counts() const {
     std::vector<std::uint64_t> all;
+    all.reserve(told.size());
     for (const auto& f : told) all.push_back(f.count);
     return all;
   }
