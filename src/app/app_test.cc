@@ -45,6 +45,7 @@ TEST(HttpRequest, SaysInOneLineThatNobodyAnswers) {
 int run(std::vector<std::string> words) {
   words.insert(words.begin(), "gatehouse");
   std::vector<char*> argv;
+  argv.reserve(words.size());
   for (auto& w : words) argv.push_back(w.data());
   return run_command(static_cast<int>(argv.size()), argv.data(), {});
 }

@@ -60,6 +60,7 @@ TEST_F(TlsHandshakesTest, EndInAConnectionThatIsServed) {
 
 TEST_F(TlsHandshakesTest, OneComputesInATurn) {
   std::vector<std::unique_ptr<TlsClient>> clients;
+  clients.reserve(50);
   for (int i = 0; i < 50; ++i) clients.push_back(std::make_unique<TlsClient>(peer));
   world.run_for(10ms);  // all that they say first is there
   serve(kHello);
