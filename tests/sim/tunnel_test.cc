@@ -15,7 +15,9 @@ Plan plan_of(TunnelPlan tunnel, bool tls) {
   RequestPlan r;
   r.id = 1;
   r.tunnel = tunnel;
-  r.acts.push_back({.status = 101});
+  ServicePlan accepts;
+  accepts.status = 101;
+  r.acts.push_back(accepts);
   c.requests.push_back(r);
   p.connections.push_back(c);
   return p;
