@@ -64,6 +64,16 @@ class Slice {
   Slice() noexcept = default;
   Slice(BlockRef block, const char* data, std::size_t size) noexcept
       : block_(std::move(block)), data_(data), size_(size) {}
+  Slice(const Slice&) noexcept = default;
+  Slice& operator=(const Slice&) noexcept = default;
+  // What was moved from is empty: bytes are never sent twice by whoever looks again.
+  Slice(Slice&& o) noexcept : block_(std::move(o.block_)), data_(o.data_), size_(std::exchange(o.size_, 0)) {}
+  Slice& operator=(Slice&& o) noexcept {
+    block_ = std::move(o.block_);
+    data_ = o.data_;
+    size_ = std::exchange(o.size_, 0);
+    return *this;
+  }
   static Slice unowned(std::string_view text) noexcept { return {BlockRef{}, text.data(), text.size()}; }
 
   const char* data() const noexcept { return data_; }

@@ -86,5 +86,17 @@ TEST(Slice, KeepsItsBlock) {
   EXPECT_EQ(part.view(), "static");
 }
 
+TEST(Slice, MovedFromItIsEmpty) {
+  BlockPool pool;
+  BlockRef block = pool.get(100);
+  Slice a(block, block->data(), 10);
+  Slice b = std::move(a);
+  EXPECT_EQ(b.size(), 10U);
+  EXPECT_TRUE(a.empty());  // NOLINT(bugprone-use-after-move): what is tested
+  a = std::move(b);
+  EXPECT_EQ(a.size(), 10U);
+  EXPECT_TRUE(b.empty());  // NOLINT(bugprone-use-after-move)
+}
+
 }  // namespace
 }  // namespace gatehouse
