@@ -157,7 +157,11 @@ def flood(report, options, field):
         # An attacker has a machine of its own: here it gets what the measuring client leaves.
         attacker = subprocess.Popen(["nice", "-n", "19", program, "hello", str(proxy.port), str(seconds + 2), "64"], stdout=subprocess.PIPE, text=True)
         try:
-            return open_loop(proxy, clients, seconds, rate, field.folder) | dict(flood=int(attacker.communicate(timeout=60)[0]) / (seconds + 2))
+            figures = open_loop(proxy, clients, seconds, rate, field.folder)
+            said = attacker.communicate(timeout=60)[0]
+            if attacker.returncode != 0:
+                raise SystemExit(f"the flood against {proxy.name} failed")
+            return figures | dict(flood=int(said) / (seconds + 2))
         finally:
             if attacker.poll() is None:
                 attacker.send_signal(signal.SIGKILL)

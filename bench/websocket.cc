@@ -1,8 +1,10 @@
 // WebSocket (RFC 6455) as small as it can be, so that what stands between is what is measured:
-//   websocket serve PORT                        a service that sends every message back
-//   websocket load PORT SECONDS CONNECTIONS     on each connection a message of 64 bytes, its echo, and so
-//   on; prints how many websocket hold PORT CONNECTIONS             opens them, says "open", and holds them
-//   until its input ends
+//   websocket serve PORT
+//       a service that sends every message back
+//   websocket load PORT SECONDS CONNECTIONS
+//       on each connection a message of 64 bytes, its echo, and so on; prints how many
+//   websocket hold PORT CONNECTIONS
+//       opens them, says "open", and holds them until its input ends
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -104,6 +104,18 @@ TEST_F(CertCommand, WritesBothFilesOrNeither) {
   EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 
+TEST_F(CertCommand, LosesNothingThatItWasToReplace) {
+  std::ofstream(folder / "key.pem") << "the old key";
+  std::filesystem::create_directory(folder / "cert.pem");
+  EXPECT_EQ(cert({"--force"}), 1);
+  EXPECT_EQ(text("key.pem"), "the old key");
+  std::filesystem::remove(folder / "cert.pem");
+  EXPECT_EQ(
+      run({"cert", "a.test", "--force", "--cert", folder / "." / "key.pem", "--key", folder / "key.pem"}), 1);
+  EXPECT_EQ(text("key.pem"), "the old key");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+}
+
 TEST(Commands, ExitStatusTellsNoFromWrongUse) {
   EXPECT_EQ(run({"--help"}), 0);
   for (const char* c : {"run", "demo", "check", "print", "schema", "reference", "explain", "reload",

@@ -116,7 +116,13 @@ void link(Reader& reader, Spec& spec) {
     spec.listeners.back().name = "public";
   }
   if (spec.state.empty()) spec.state = Secret::plain(default_state(reader.environment()));
-  if (needs_system_authorities(spec)) spec.system_ca = read_system_authorities(reader.environment());
+  if (const UrlSpec* url = verified_by_system(spec)) {
+    if (auto read = read_system_authorities(reader.environment())) {
+      spec.system_ca = std::move(*read);
+    } else {
+      reader.error(url->at, read.error(), "Give the service `tls: {ca: FILE}`, or correct the variable");
+    }
+  }
   check_references(reader, spec);
   check_ports(reader, spec);
   add_base_routes(reader, spec);

@@ -259,6 +259,16 @@ TEST(Tls, WhatTheSystemTrustsIsReadWhereItIsNeeded) {
     return name == "SSL_CERT_FILE" ? std::optional<std::string>("/mine") : std::nullopt;
   };
   EXPECT_EQ(shown("https://a"), "/mine");
+  environment.variable = [](const std::string& name) -> std::optional<std::string> {
+    return name == "SSL_CERT_FILE" ? std::optional<std::string>("/mistyped") : std::nullopt;
+  };
+  EXPECT_THAT(errors("services: {a: https://a}", environment), HasSubstr("SSL_CERT_FILE names `/mistyped`"))
+      << "nobody else is trusted in its place";
+  EXPECT_EQ(shown("http://a"), "") << "where it is not needed it is not read";
+  environment.variable = [](const std::string& name) -> std::optional<std::string> {
+    return name == "SSL_CERT_DIR" ? std::optional<std::string>("/some/folder") : std::nullopt;
+  };
+  EXPECT_EQ(shown("https://a"), "") << "folders are OpenSSL's to read";
 }
 
 // Every field that takes a text is given a secret, and print and errors are searched for it.

@@ -1,6 +1,5 @@
 #include "config/system_authorities.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,27 +18,35 @@ constexpr std::array<const char*, 4> kPlaces = {
 
 }  // namespace
 
-bool needs_system_authorities(const Spec& spec) {
-  return std::ranges::any_of(spec.services, [](const ServiceSpec& s) {
-    if (!s.tls.verify || !s.tls.ca.empty()) return false;
-    return std::ranges::any_of(s.versions, [](const VersionSpec& v) {
-      return std::ranges::any_of(v.urls, [](const UrlSpec& u) { return u.tls; });
-    });
-  });
+const UrlSpec* verified_by_system(const Spec& spec) {
+  for (const ServiceSpec& s : spec.services) {
+    if (!s.tls.verify || !s.tls.ca.empty()) continue;
+    for (const VersionSpec& v : s.versions) {
+      for (const UrlSpec& u : v.urls)
+        if (u.tls) return &u;
+    }
+  }
+  return nullptr;
 }
 
-PemText read_system_authorities(const Environment& environment) {
+std::expected<PemText, std::string> read_system_authorities(const Environment& environment) {
   const auto read = [&](const std::string& path) -> PemText {
     auto text = environment.read_file ? environment.read_file(path) : std::nullopt;
     if (!text || text->size() > kMaxFileSize || text->find("-----BEGIN ") == std::string::npos) return {};
     return {path, std::move(*text), {path, 0, 0}};
   };
-  const auto named = environment.variable ? environment.variable("SSL_CERT_FILE") : std::nullopt;
-  if (named && !named->empty()) return read(*named);
+  const auto variable = [&](const char* name) {
+    return (environment.variable ? environment.variable(name) : std::nullopt).value_or("");
+  };
+  if (const std::string named = variable("SSL_CERT_FILE"); !named.empty()) {
+    if (PemText found = read(named); !found.empty()) return found;
+    return std::unexpected("SSL_CERT_FILE names `" + named + "`, which holds no certificates");
+  }
+  if (!variable("SSL_CERT_DIR").empty()) return PemText{};
   for (const char* place : kPlaces) {
     if (PemText found = read(place); !found.empty()) return found;
   }
-  return {};
+  return PemText{};
 }
 
 }  // namespace gatehouse::config

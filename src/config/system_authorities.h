@@ -2,13 +2,18 @@
 // again when it changes.
 #pragma once
 
+#include <expected>
+#include <string>
+
 #include "config/loader.h"
 
 namespace gatehouse::config {
 
-// Whether a service is verified by them: `https`, without `ca`.
-bool needs_system_authorities(const Spec& spec);
-// $SSL_CERT_FILE, or the first of the usual places that holds certificates. Empty if none does.
-PemText read_system_authorities(const Environment& environment);
+// The first URL whose service is verified by them: `https`, without `ca`. Null: none is.
+const UrlSpec* verified_by_system(const Spec& spec);
+// $SSL_CERT_FILE, or the first of the usual places that holds certificates. Empty if none does, and where
+// $SSL_CERT_DIR names a folder instead: OpenSSL knows how to read those. An error if the file that is named
+// holds none: others must not be trusted in its place.
+std::expected<PemText, std::string> read_system_authorities(const Environment& environment);
 
 }  // namespace gatehouse::config

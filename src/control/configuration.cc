@@ -28,6 +28,17 @@ std::size_t count_errors(const config::Diagnostics& list) {
       std::ranges::count(list, config::Diagnostic::Level::error, &config::Diagnostic::level));
 }
 
+// An update of the system is nobody's edit: it must not undo a rollback or a PUT.
+bool same_but_for_authorities(const Source& a, const Source& b) {
+  if (!a.spec || !b.spec) return false;
+  auto without = [](const Source& s) {
+    auto bytes = s.bytes;
+    bytes.erase(s.spec->system_ca.shown);
+    return bytes;
+  };
+  return without(a) == without(b);
+}
+
 template <class List>
 void name_changes(std::string& out, std::string_view kind, const List& before, const List& now) {
   auto names = [](const List& list) {
@@ -170,6 +181,14 @@ net::Task<ChangeResult> Configuration::load_disk(const Change& c) {
         differs_from_disk()
             ? "the files have not changed since they were last read; what runs came from elsewhere"
             : "the files have not changed since they were last read",
+        {}};
+  }
+  if (!same && c.who == Change::kFileChange && differs_from_disk() && same_but_for_authorities(disk_, read)) {
+    disk_ = std::move(read);
+    co_return ChangeResult{
+        Outcome::unchanged,
+        running_.version,
+        "the system's authorities have changed; what runs came from elsewhere and keeps those that it has",
         {}};
   }
   if (!same) ++disk_number_;

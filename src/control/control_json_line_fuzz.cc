@@ -46,17 +46,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Tls tls;
   tls.name = take();
   tls.peer.subject = take();
-  r.tls = &tls;
+  const bool over_tls = r.path.size() % 2 == 0;
+  if (over_tls) r.tls = &tls;
   const std::size_t most = control::line_bound(r);
   auto line = std::make_unique<char[]>(most);
   control::SecondText second;
   std::vector<std::string> fields;
   for (const auto& f : control::log_fields()) fields.emplace_back(f.name);
-  const control::LineLayout all(fields);
-  const char* end = control::write_line(r, all, second, line.get());
-  const std::string_view text(line.get(), static_cast<std::size_t>(end - line.get()));
-  simdjson::dom::parser parser;
-  const bool one_line = text.find('\n') == text.size() - 1;
-  if (text.size() > most || !one_line || parser.parse(text.data(), text.size()).error()) std::abort();
+  for (const control::LineLayout& layout : {control::LineLayout(fields), control::LineLayout()}) {
+    const char* end = control::write_line(r, layout, second, line.get());
+    const std::string_view text(line.get(), static_cast<std::size_t>(end - line.get()));
+    simdjson::dom::parser parser;
+    const bool one_line = text.find('\n') == text.size() - 1;
+    if (text.size() > most || !one_line || parser.parse(text.data(), text.size()).error()) std::abort();
+  }
   return 0;
 }

@@ -26,6 +26,7 @@ std::expected<net::TlsKeyLog, std::string> open_key_log(const std::string& path)
   if (::fstat(fd, &status) != 0) return refuse(std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return refuse("it is no regular file");
   if (status.st_uid != ::geteuid()) return refuse("it belongs to another user");
+  if (status.st_nlink != 1) return refuse("it has another name elsewhere");
   if (status.st_mode & (S_IRWXG | S_IRWXO)) return refuse("others may read or write it; `chmod 600` it");
   return [file](std::string_view line) {
     std::string text(line);

@@ -59,6 +59,12 @@ TEST_F(KeyLogFile, IsNoLinkAndNoPipe) {
   EXPECT_TRUE(refused_for("symbolic link")) << why();
   EXPECT_FALSE(std::filesystem::exists(folder / "elsewhere"));
   std::filesystem::remove(path);
+  std::ofstream(folder / "elsewhere") << "";
+  ASSERT_EQ(::chmod((folder / "elsewhere").c_str(), 0600), 0);
+  std::filesystem::create_hard_link(folder / "elsewhere", path);
+  EXPECT_TRUE(refused_for("another name")) << why();
+  std::filesystem::remove(folder / "elsewhere");
+  std::filesystem::remove(path);
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   EXPECT_NE(why(), "");
   std::filesystem::remove(path);

@@ -130,6 +130,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   BlockRef head_block;  // the head's views point into it, until the exchange is recorded
   Exchange x(worker_, pin, *listener, responder, arena, stream_->peer().ip, began);
   responder.attach(x);
+  x.set_tls(stream_->tls());
   std::optional<H1RequestBody> body;
   Underway underway(*this, x, responder, body);
 
@@ -146,10 +147,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   input_.remove_prefix(reader.consumed());
   if (input_.empty()) input_ = Slice{};
   x.set_upgrade(reader.upgrade());
-  if (const net::TlsInfo* tls = stream_->tls()) {
-    x.set_tls(tls);
-    x.request().scheme = "https";
-  }
+  if (stream_->tls()) x.request().scheme = "https";
 
   if (reader.framing().kind != http::Framing::Kind::none) {
     upstream::H1BodyPolicy policy{.sender = Origin::client,

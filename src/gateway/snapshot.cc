@@ -60,13 +60,13 @@ class SnapshotCompiler {
         registry_(registry),
         filters_(filters),
         auto_connections_(auto_connections),
-        system_(system_authorities(spec_, registry)),
         snapshot_(new Snapshot) {
     snapshot_->version_ = next_version();
     snapshot_->spec_ = std::move(spec);
   }
 
   std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> run() {
+    system_ = system_authorities(spec_, registry_, diagnostics_);
     snapshot_->router_ = Router::compile(spec_, diagnostics_);
     snapshot_->services_.reserve(spec_.services.size());  // routes point into it
     for (const auto& s : spec_.services) add_service(s);

@@ -87,11 +87,14 @@ ServiceTls compile_tls(const config::ServiceSpec& service,
 }
 
 std::shared_ptr<const net::TlsAuthorities> system_authorities(const config::Spec& spec,
-                                                              StateRegistry& registry) {
-  const std::string& pem = spec.system_ca.text;
+                                                              StateRegistry& registry,
+                                                              config::Diagnostics& diagnostics) {
+  const config::PemText& pem = spec.system_ca;
   if (pem.empty()) return nullptr;
-  return registry.get<net::TlsAuthorities>("tls/system/" + net::TlsAuthorities::fingerprint_of(pem),
-                                           [&] { return net::TlsAuthorities::read(pem); });
+  auto read = registry.get<net::TlsAuthorities>("tls/system/" + net::TlsAuthorities::fingerprint_of(pem.text),
+                                                [&] { return net::TlsAuthorities::read(pem.text); });
+  if (!read) report(pem, "holds no certificate that can be read", diagnostics);  // and nobody else is trusted
+  return read;
 }
 
 }  // namespace gatehouse::gateway

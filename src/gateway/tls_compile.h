@@ -34,8 +34,9 @@ ServiceTls compile_tls(const config::ServiceSpec& service,
                        const std::shared_ptr<const net::TlsAuthorities>& system, StateRegistry& registry,
                        config::Diagnostics& diagnostics);
 
-// What the system trusts, if a service needs it; parsed anew when it has changed.
+// What the system trusts, if a service needs it; parsed anew when it has changed. Null: OpenSSL's own.
 std::shared_ptr<const net::TlsAuthorities> system_authorities(const config::Spec& spec,
-                                                              StateRegistry& registry);
+                                                              StateRegistry& registry,
+                                                              config::Diagnostics& diagnostics);
 
 }  // namespace gatehouse::gateway

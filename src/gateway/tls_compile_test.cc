@@ -83,6 +83,8 @@ TEST_F(TlsCompile, WhatTheSystemTrustsIsReadAgain) {
   EXPECT_EQ(two->services()[1].versions[0].tls, three->services()[1].versions[0].tls);
   system = "nothing of use";
   EXPECT_TRUE(compile(kSystem)) << "OpenSSL's own places then";
+  system = "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n";
+  EXPECT_FALSE(compile(kSystem)) << "it is said, and nobody else is trusted";
 }
 
 TEST_F(TlsCompile, TheDevelopmentCertificateOutlivesReloads) {

@@ -15,6 +15,7 @@ void TlsFailures::note(std::string_view listener, const IpAddress& client, const
   Kind& kind = found->second;
   kind.since.client = client;
   ++kind.since.count;
+  kind.last = loop_.now();
   if (!fresh) return;
   kind.since.listener = listener;
   kind.since.error = error;
@@ -28,9 +29,12 @@ void TlsFailures::note(std::string_view listener, const IpAddress& client, const
 // Once a second, while there is a kind.
 void TlsFailures::look() {
   Time now = loop_.now();
-  std::erase_if(kinds_, [now](const auto& k) { return k.second.next <= now && k.second.since.count == 0; });
+  // Not as soon as it is quiet: one failure every other second would be the first of its kind for ever.
+  std::erase_if(kinds_, [now](const auto& k) {
+    return k.second.since.count == 0 && now >= after(k.second.last, kLongest);
+  });
   for (auto& [key, kind] : kinds_) {
-    if (kind.next > now) continue;
+    if (kind.next > now || kind.since.count == 0) continue;
     tell_(kind.since);
     kind.since.count = 0;
     kind.wait = std::min(kind.wait * 2, kLongest);

@@ -25,7 +25,7 @@ struct FailedHandshakes {
 };
 
 // One per worker. Thread: its loop. Bounded: reasons are OpenSSL's and ours, and a kind is forgotten when
-// none of it has come for as long as the last line stood for.
+// none of it has come for a minute.
 class TlsFailures {
  public:
   using Tell = std::function<void(const FailedHandshakes&)>;  // on the worker's thread; must not block
@@ -40,8 +40,9 @@ class TlsFailures {
  private:
   struct Kind {
     FailedHandshakes since;  // the last line
-    Duration wait;
-    Time next;
+    Duration wait;           // between two lines
+    Time next;               // no line before
+    Time last;               // failure
   };
   void look();
 

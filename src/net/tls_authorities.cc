@@ -21,7 +21,7 @@ std::shared_ptr<TlsAuthorities> TlsAuthorities::read(std::string_view pem) {
   bool any = false;
   for (;;) {
     ERR_clear_error();
-    X509Ptr one(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr));
+    X509Ptr one(PEM_read_bio_X509_AUX(bio.get(), nullptr, &no_pass_phrase, nullptr));
     if (one) any = X509_STORE_add_cert(made->store(), one.get()) == 1 || any;
     if (!one && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) break;
     if (BIO_eof(bio.get())) break;

@@ -25,8 +25,6 @@ BioPtr memory(std::string_view text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-int no_pass_phrase(char*, int, int, void*) { return -1; }
-
 WallTime to_wall(const ASN1_TIME* t) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(t, &parts) != 1) return WallTime{};
@@ -55,6 +53,8 @@ std::string written(BIO* bio) {
 }
 
 }  // namespace
+
+int no_pass_phrase(char*, int, int, void*) noexcept { return -1; }
 
 std::vector<X509Ptr> read_certificates(std::string_view pem) {
   BioPtr bio = memory(pem);

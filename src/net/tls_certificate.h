@@ -21,6 +21,9 @@ struct FreeWith {
 using X509Ptr = std::unique_ptr<X509, FreeWith<&X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<&EVP_PKEY_free>>;
 
+// For OpenSSL's readers of PEM: nobody is asked on a terminal.
+int no_pass_phrase(char*, int, int, void*) noexcept;
+
 // All certificates of a PEM text, in order; none if one of them cannot be read.
 std::vector<X509Ptr> read_certificates(std::string_view pem);
 KeyPtr read_key(std::string_view pem);  // null if there is none, or it asks for a pass phrase

@@ -352,7 +352,7 @@ std::string TlsClientContext::fingerprint(const Settings& settings) {
   for (const std::string& part : {settings.ca, settings.identity.chain, settings.identity.key})
     text += std::to_string(part.size()) + ":" + part;
   text += settings.verify ? '1' : '0';
-  if (settings.ca.empty() && settings.system) text += settings.system->fingerprint();
+  if (settings.verify && settings.ca.empty() && settings.system) text += settings.system->fingerprint();
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr, EVP_sha256(),
              nullptr);
