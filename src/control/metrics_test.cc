@@ -1,5 +1,6 @@
 #include "control/metrics.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -273,7 +274,7 @@ TEST_F(PageTest, TheReferenceNamesEveryFamily) {
     std::istringstream words(line.substr(7));
     std::string name, type;
     words >> name >> type;
-    EXPECT_THAT(reference, HasSubstr("| `" + name + "` | " + type + " |"));
+    EXPECT_THAT(reference, HasSubstr(fmt::format("| `{}` | {} |", name, type)));
   }
   EXPECT_THAT(log_reference_markdown(), HasSubstr("| `query` | text | no | with its `?` |\n"));
 }
