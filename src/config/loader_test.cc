@@ -20,7 +20,7 @@ using testing::Not;
 
 using Texts = std::map<std::string, std::string>;
 
-Environment environment_of(Texts variables, Texts files = {}) {
+Environment environment_of(const Texts& variables, const Texts& files = {}) {
   Environment out;
   const auto look_up = [](const Texts& texts, const std::string& name) {
     const auto found = texts.find(name);
@@ -59,6 +59,7 @@ std::string errors(const std::string& text, const Environment& environment = env
 
 std::vector<std::string> names_of(const std::vector<RouteSpec>& routes) {
   std::vector<std::string> out;
+  out.reserve(routes.size());
   for (const RouteSpec& route : routes) out.push_back(route.name);
   return out;
 }
@@ -281,9 +282,11 @@ TEST(Secrets, NoFieldShowsOne) {
       const std::string name(table->name);
       std::string text;
       if (name == "listen.<name>") text = "listen: {public: {" + inner + "}}";
-      if (name == "services.<name>")
-        text = field.name == "url" ? "services: {a: {" + inner + "}}"
-                                   : "services: {a: {url: http://a, " + inner + "}}";
+      if (name == "services.<name>") {
+        text = field.name == "url" ? "services: {a: {" : "services: {a: {url: http://a, ";
+        text += inner;
+        text += "}}";
+      }
       if (name == "routes[]") text = "services: {a: http://a}\nroutes: [{path: /x, to: a, " + inner + "}]";
       if (name == "log" || name == "admin") text = name + ": {" + inner + "}";
       if (name.empty()) text = inner;
