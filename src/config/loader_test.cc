@@ -1,5 +1,6 @@
 #include "config/loader.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -288,7 +289,7 @@ TEST(Secrets, NoFieldShowsOne) {
         text += "}}";
       }
       if (name == "routes[]") text = "services: {a: http://a}\nroutes: [{path: /x, to: a, " + inner + "}]";
-      if (name == "log" || name == "admin") text = name + ": {" + inner + "}";
+      if (name == "log" || name == "admin") text = fmt::format("{}: {{{}}}", name, inner);
       if (name.empty()) text = inner;
       if (text.empty()) continue;
       const Loaded out = load_text(text, "f", environment);
