@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 
-from measure import compare, load, open_loop, rounds_of, run, sustained
+from measure import compare, cost_of, load, open_loop, rounds_of, run, sustained
 
 FEW, MANY = 2000, 8000  # requests, under callgrind
 IDLE = 4000
@@ -79,13 +79,7 @@ def instructions(report, options, field):
 def handshakes_of(field, proxy, seconds, mode="full", names=None):
     """CPU for each connection: a handshake, one small answer of the proxy's own, the end."""
     program = field.program("handshakes", "-lssl", "-lcrypto")
-    user0, system0 = proxy.cpu()
-    out = run([program, mode, proxy.port, seconds, 16, *([names] if names else [])])
-    user1, system1 = proxy.cpu()
-    if out.returncode != 0:
-        raise SystemExit(f"{proxy.name}: {out.stderr}")
-    n = int(out.stdout)
-    return dict(cost=(user1 + system1 - user0 - system0) / n, user=(user1 - user0) / n)
+    return cost_of(proxy, [program, mode, proxy.port, seconds, 16, *([names] if names else [])])
 
 
 def handshakes(report, options, field):

@@ -4,7 +4,7 @@ import resource
 import subprocess
 import time
 
-from measure import rounds_of, run
+from measure import cost_of, rounds_of
 from proxies import free_port
 
 UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; proxy_read_timeout 600s;'
@@ -19,13 +19,7 @@ def service(field):
 
 def messages(program, proxy, seconds):
     """64 clients, each one message at a time. CPU for each message and its echo."""
-    user0, system0 = proxy.cpu()
-    out = run([program, "load", proxy.port, seconds, 64])
-    user1, system1 = proxy.cpu()
-    if out.returncode != 0:
-        raise SystemExit(f"{proxy.name}: {out.stderr}")
-    n = int(out.stdout)
-    return dict(cost=(user1 + system1 - user0 - system0) / n, user=(user1 - user0) / n)
+    return cost_of(proxy, [program, "load", proxy.port, seconds, 64])
 
 
 def echo(report, options, field):

@@ -35,6 +35,17 @@ def lua_of(folder, name, method="GET", headers=b"", body=0, path=None):
     return file
 
 
+def cost_of(proxy, command):
+    """CPU microseconds of the proxy for each of what `command` has done, which says how many."""
+    user0, system0 = proxy.cpu()
+    out = run(command)
+    user1, system1 = proxy.cpu()
+    if out.returncode != 0:
+        raise SystemExit(f"{proxy.name}: {out.stderr}")
+    n = int(out.stdout)
+    return dict(cost=(user1 + system1 - user0 - system0) / n, user=(user1 - user0) / n)
+
+
 def load(proxy, seconds, connections=64, path="/", lua=None):
     """wrk against it. Returns CPU microseconds per request and requests per second."""
     user0, system0 = proxy.cpu()

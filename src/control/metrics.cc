@@ -210,16 +210,16 @@ using Workers = std::span<const MetricsSource::Worker>;
 template <class Get>
 auto sum(Workers workers, Get get) {
   std::uint64_t n = 0;
-  for (const auto& w : workers) n += get(w);
+  for (const auto& w : workers) n += static_cast<std::uint64_t>(get(w));
   return n;
 }
-auto stat(const std::atomic<std::uint64_t> gateway::WorkerStats::* member) {
-  return
-      [member](const MetricsSource::Worker& w) { return (w.stats.*member).load(std::memory_order_relaxed); };
+template <class Kept>
+auto stat(Kept gateway::WorkerStats::* member) {
+  return [member](const MetricsSource::Worker& w) { return (w.stats.*member).value(); };
 }
-auto client(const std::atomic<std::uint64_t> upstream::ClientCounters::* member) {
-  return
-      [member](const MetricsSource::Worker& w) { return (w.client.*member).load(std::memory_order_relaxed); };
+template <class Kept>
+auto client(Kept upstream::ClientCounters::* member) {
+  return [member](const MetricsSource::Worker& w) { return (w.client.*member).value(); };
 }
 
 template <class Get>

@@ -160,9 +160,9 @@ class PageTest : public testing::Test {
     lost.failed = true;
     lost.reason = Errc::no_route;
     cells_[0]->count(lost);
-    stats_[0].connections = 3;
-    stats_[1].connections = 4;
-    clients_[1].reuses = 7;
+    stats_[0].connections.set(3);
+    stats_[1].connections.set(4);
+    clients_[1].reuses.add(7);
   }
 
   std::vector<gateway::SeriesLabels> series_ = {{"/a/* to \"a\"\\\n", "a", "v1"},

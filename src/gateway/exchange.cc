@@ -22,11 +22,6 @@ std::string_view match_host(std::string_view host, Arena& arena) {
   return {p, host.size()};
 }
 
-void count_in_progress(WorkerStats& stats, std::int64_t by) noexcept {  // one writer: no locked instruction
-  auto n = stats.exchanges.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by);
-  stats.exchanges.store(n, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 Exchange::Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder,
@@ -42,7 +37,7 @@ Exchange::Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& lis
       began_(began) {
   record_.time = worker.loop().wall() - (worker.loop().now() - began);
   record_.listener = listener.spec.name;
-  count_in_progress(worker_.stats(), 1);
+  worker_.stats().exchanges.add(1);
 }
 
 Exchange::~Exchange() {
@@ -50,7 +45,7 @@ Exchange::~Exchange() {
     finish_record();
     worker_.sink().record(record_);
   }
-  count_in_progress(worker_.stats(), -1);
+  worker_.stats().exchanges.add(-1);
 }
 
 const Snapshot& Exchange::snapshot() const noexcept { return pin_.snapshot(); }

@@ -147,7 +147,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   input_.remove_prefix(reader.consumed());
   if (input_.empty()) input_ = Slice{};
   x.set_upgrade(reader.upgrade());
-  if (stream_->tls()) x.request().scheme = "https";
+  if (x.record().tls) x.request().scheme = "https";
 
   if (reader.framing().kind != http::Framing::Kind::none) {
     upstream::H1BodyPolicy policy{.sender = Origin::client,

@@ -12,10 +12,6 @@ namespace {
 constexpr unsigned kAcceptsInTurn = 64;
 constexpr Duration kDescriptorPause = 100ms;  // accept never spins on EMFILE
 
-void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no locked instruction
-  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 bool is_trusted(const config::ListenerSpec& spec, const IpAddress& ip) noexcept {
   return std::ranges::any_of(spec.trusted_proxies,
                              [&](const config::Cidr& c) { return in_network(ip, c.address, c.bits); });
@@ -33,7 +29,7 @@ net::Task<void> Listener::accept_all() {
     for (;;) {
       auto stream = acceptor_->try_accept();
       if (!stream) {
-        bump(worker_.stats().accept_failures);
+        worker_.stats().accept_failures.add();
         // Descriptors of idle connections come back at the end of this turn.
         bool freed = worker_.close_some_idle();
         co_await net::sleep_for(worker_.loop(), freed ? Duration(1ms) : kDescriptorPause);
@@ -52,12 +48,12 @@ void Listener::take(net::StreamPtr stream) {
   const config::ListenerSpec& spec = listener->spec;
   ConnectionPermit permit(listener->shared, spec, stream->peer().ip, is_trusted(spec, stream->peer().ip));
   if (!permit) {
-    bump(worker_.stats().rejected);
+    worker_.stats().rejected.add();
     if (spec.max_connections && listener->shared->connections() >= spec.max_connections)
       worker_.close_idle_clients();  // so that the next one finds room
     return;
   }
-  bump(worker_.stats().accepted);
+  worker_.stats().accepted.add();
   if (listener->tls) return worker_.handshakes().begin(*listener, std::move(permit), std::move(stream));
   worker_.adopt(std::make_unique<H1Connection>(worker_, name_, std::move(permit), std::move(stream)));
 }

@@ -11,10 +11,6 @@ constexpr std::string_view kClearText =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 58\r\nConnection: close\r\n\r\n"
     "This port speaks HTTPS. Write https:// instead of http://\n";
 
-void bump(std::atomic<std::uint64_t>& counter) noexcept {  // one writer: no locked instruction
-  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 // In words for whoever runs the gateway.
 Error explained(Error error, bool begins_with_a_word) noexcept {
   switch (error.code) {
@@ -49,7 +45,7 @@ class TlsHandshakes::Handshake final : public net::Doomed {
   void start() { running_ = run(); }
   void cancel() noexcept {
     running_.cancel();
-    if (open_) bump(all_.worker_.stats().tls_failed);
+    if (open_) all_.worker_.stats().tls_failed.add();
     end();
   }
 
@@ -64,7 +60,7 @@ class TlsHandshakes::Handshake final : public net::Doomed {
     auto done = co_await secure->handshake(deadline_, &all_.turns_);
     open_ = false;
     WorkerStats& stats = all_.worker_.stats();
-    bump(done ? secure->resumed() ? stats.tls_resumed : stats.tls_full : stats.tls_failed);
+    (done ? secure->resumed() ? stats.tls_resumed : stats.tls_full : stats.tls_failed).add();
     if (done) {
       all_.worker_.adopt(
           std::make_unique<H1Connection>(all_.worker_, listener_, std::move(permit_), std::move(secure)));

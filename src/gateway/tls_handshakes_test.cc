@@ -54,7 +54,7 @@ TEST_F(TlsHandshakesTest, EndInAConnectionThatIsServed) {
   EXPECT_TRUE(client.received.starts_with("HTTP/1.1 200 ")) << client.received;
   EXPECT_TRUE(client.received.ends_with("hello")) << client.received;
   EXPECT_NE(client.received.find("Strict-Transport-Security: max-age=31536000\r\n"), std::string::npos);
-  EXPECT_EQ(worker.stats().tls_full.load(), 1U);
+  EXPECT_EQ(worker.stats().tls_full.value(), 1U);
   EXPECT_TRUE(until([&] { return world.open_streams() == 0; }));
 }
 
@@ -71,7 +71,7 @@ TEST_F(TlsHandshakesTest, OneComputesInATurn) {
     before = now;
   }
   EXPECT_EQ(most, 1U);
-  EXPECT_TRUE(until([&] { return worker.stats().tls_full.load() == 50; }));
+  EXPECT_TRUE(until([&] { return worker.stats().tls_full.value() == 50; }));
   EXPECT_TRUE(
       until([&] { return std::ranges::all_of(clients, [](auto& c) { return c->done() && c->shaken; }); }));
 }
@@ -82,7 +82,7 @@ TEST_F(TlsHandshakesTest, ClearTextGetsAClear400) {
   EXPECT_TRUE(until([&] { return client.ended; }));
   EXPECT_TRUE(client.received.starts_with("HTTP/1.1 400 Bad Request\r\n")) << client.received;
   EXPECT_TRUE(client.received.ends_with("https:// instead of http://\n")) << client.received;
-  EXPECT_EQ(worker.stats().tls_failed.load(), 1U);
+  EXPECT_EQ(worker.stats().tls_failed.value(), 1U);
   ASSERT_EQ(failed.size(), 1U);
   EXPECT_EQ(failed[0].listener, "public");
   EXPECT_EQ(failed[0].client, IpAddress::v4(0x7f000001));
@@ -101,7 +101,7 @@ TEST_F(TlsHandshakesTest, WhyAClientFailedIsToldOnce) {
   EXPECT_EQ(reasons.size(), 3U) << "he who says nothing has not failed";
   EXPECT_EQ(reasons["it was not over within timeouts.handshake"], 1U);
   EXPECT_EQ(reasons["the client does not speak TLS"], 1U);
-  EXPECT_EQ(worker.stats().tls_failed.load(), 3U);
+  EXPECT_EQ(worker.stats().tls_failed.value(), 3U);
 }
 
 TEST_F(TlsHandshakesTest, SilenceIsClosedInTime) {

@@ -12,9 +12,10 @@ namespace {
 constexpr Duration kOneSidedTime = 30s;
 constexpr std::uint64_t kBytesInTurn = 1024 * 1024;  // between two peers that are always ready
 
-void add(std::atomic<std::uint64_t>& gauge, std::int64_t by) noexcept {  // one writer: no locked instruction
-  gauge.store(gauge.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by),
-              std::memory_order_relaxed);
+Error broke_off(Origin who) noexcept {
+  if (who == Origin::client)
+    return {Errc::client_closed, who, Retry::never, "the client broke off the tunnel"};
+  return {Errc::upstream_reset, who, Retry::never, "the service broke off the tunnel"};
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ Tunnel::Tunnel(Worker& worker, net::Stream& client, Slice input, std::unique_ptr
       began_(worker.loop().now()),
       moved_(began_),
       idle_timer_(&idle_long_enough, this) {
-  add(worker_.stats().tunnels, 1);
+  worker_.stats().tunnels.add(1);
 }
 
 Tunnel::~Tunnel() {
@@ -40,7 +41,7 @@ Tunnel::~Tunnel() {
   RequestRecord& r = record_->get();
   r.total += worker_.loop().now() - began_;
   worker_.sink().record(r);
-  add(worker_.stats().tunnels, -1);
+  worker_.stats().tunnels.add(-1);
 }
 
 void Tunnel::note_failure(const Error& e) noexcept {
@@ -52,8 +53,7 @@ void Tunnel::note_failure(const Error& e) noexcept {
 }
 
 void Tunnel::client_gone() noexcept {
-  if (!service_ended_)  // else all had been said
-    note_failure({Errc::client_closed, Origin::client, Retry::never, "the client broke off the tunnel"});
+  if (!service_ended_) note_failure(broke_off(Origin::client));  // else all had been said
   service_->stream().reset_on_close();
 }
 
@@ -64,6 +64,7 @@ void Tunnel::idle_long_enough(void* self) noexcept {
   const Time due = after(t->sending_ ? loop.now() : t->moved_, t->service_->idle);
   if (loop.now() < due) return loop.set_timer(t->idle_timer_, due);
   t->note_failure({Errc::tunnel_idle, Origin::gateway, Retry::never, "nothing has moved for `stream_idle`"});
+  t->over_ = true;
   for (net::Stream* stream : {&t->client_, &t->service_->stream()}) {
     stream->shutdown_send();  // nothing is under way: an orderly end
     stream->abort();
@@ -71,13 +72,9 @@ void Tunnel::idle_long_enough(void* self) noexcept {
 }
 
 Tunnel::End Tunnel::lost_sender(const Way& way) noexcept {
-  if (record_->get().failed) return End::broken;  // we have ended it ourselves, or it is gone already
-  if (way.sender == Origin::client) {
-    client_gone();
-  } else {
-    note_failure({Errc::upstream_reset, way.sender, Retry::never, "the service broke off the tunnel"});
-    way.to.reset_on_close();
-  }
+  if (over_) return End::broken;  // by us, in order
+  note_failure(broke_off(way.sender));
+  way.to.reset_on_close();
   return End::broken;
 }
 
@@ -87,13 +84,9 @@ Tunnel::End Tunnel::lost_receiver(const Way& way, Errc code) noexcept {
     way.to.reset_on_close();  // it has a part of what it was sent
     return End::broken;
   }
-  // It has said all that it had to say, and does not listen any more.
-  if (way.answered) return End::orderly;
-  const bool to_client = way.sender == Origin::upstream;
-  note_failure({to_client ? Errc::client_closed : Errc::upstream_reset,
-                to_client ? Origin::client : Origin::upstream, Retry::never,
-                to_client ? "the client broke off the tunnel" : "the service broke off the tunnel"});
-  way.from.reset_on_close();
+  // It does not listen any more, and may have said why: the sender is not reset before that has come through.
+  if (!way.answered)
+    note_failure(broke_off(way.sender == Origin::client ? Origin::upstream : Origin::client));
   return End::receiver_gone;
 }
 

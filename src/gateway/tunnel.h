@@ -61,6 +61,7 @@ class Tunnel {
   std::uint8_t sending_ = 0;   // directions in which some wait to be taken: those sends watch over themselves
   bool client_ended_ = false;  // in order
   bool service_ended_ = false;  // likewise
+  bool over_ = false;           // we have ended it
   net::Timer idle_timer_;
 };
 

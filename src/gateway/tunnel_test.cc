@@ -85,7 +85,7 @@ class TunnelTest : public testing::WorkerTest {
     services.back()->received.clear();
     return client;
   }
-  std::uint64_t tunnels() { return worker.stats().tunnels.load(); }
+  std::int64_t tunnels() { return worker.stats().tunnels.value(); }
 
   net::MemoryHost service_host_{world, IpAddress::v4(0x0a000001)};
   std::vector<std::unique_ptr<End>> services;  // connections that the service has accepted
@@ -323,7 +323,7 @@ TEST_F(TunnelTest, SurvivesReloadsAndPinsNone) {
   serve(kWithoutService);
   world.run_for(1s);
   registry.collect();
-  EXPECT_EQ(worker.stats().snapshots.load(), 1U);
+  EXPECT_EQ(worker.stats().snapshots.value(), 1U);
   client->say("ping");
   services.back()->say("pong");
   EXPECT_TRUE(until([&] { return client->received == "pong" && services.back()->received == "ping"; }));

@@ -13,10 +13,7 @@ namespace {
 
 constexpr std::size_t kCloseAtOnce = 8;  // idle connections closed when descriptors run short
 
-template <class T>
-void set(std::atomic<T>& counter, std::size_t value) noexcept {
-  counter.store(static_cast<T>(value), std::memory_order_relaxed);
-}
+void set(Gauge& gauge, std::size_t value) noexcept { gauge.set(static_cast<std::int64_t>(value)); }
 
 }  // namespace
 
@@ -71,7 +68,7 @@ void Worker::install() {
   holders_.push_back(std::make_unique<SnapshotHolder>(std::move(snapshot)));
   current_ = holders_.back().get();
   set(stats_.snapshots, holders_.size());
-  stats_.snapshot_version.store(current().version(), std::memory_order_relaxed);
+  set(stats_.snapshot_version, current().version());
   std::erase_if(listeners_, [this](const auto& l) { return !current().listener(l->name()); });
   for (auto& s : sockets) {
     if (draining_) break;

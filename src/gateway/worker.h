@@ -3,13 +3,13 @@
 // Thread: its loop, except where a function says otherwise.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/counters.h"
 #include "base/list.h"
 #include "gateway/record.h"
 #include "gateway/snapshot.h"
@@ -51,20 +51,19 @@ class SnapshotPin {
   SnapshotHolder* holder_;
 };
 
-// What a worker counts beside requests. Written by the worker alone with plain relaxed stores; read by
-// control.
+// What a worker counts beside requests. Written by the worker alone, read by control.
 struct WorkerStats {
-  std::atomic<std::uint64_t> accepted{0};
-  std::atomic<std::uint64_t> connections{0};      // open now
-  std::atomic<std::uint64_t> rejected{0};         // beyond max_connections or per_address
-  std::atomic<std::uint64_t> accept_failures{0};  // out of descriptors
-  std::atomic<std::uint64_t> tls_full{0};         // handshakes
-  std::atomic<std::uint64_t> tls_resumed{0};
-  std::atomic<std::uint64_t> tls_failed{0};
-  std::atomic<std::uint64_t> exchanges{0};         // in progress now
-  std::atomic<std::uint64_t> tunnels{0};           // open now
-  std::atomic<std::uint64_t> snapshot_version{0};  // in use
-  std::atomic<std::uint64_t> snapshots{0};         // held: the current one and those that requests still pin
+  Counter accepted;
+  Gauge connections;        // open now
+  Counter rejected;         // beyond max_connections or per_address
+  Counter accept_failures;  // out of descriptors
+  Counter tls_full;         // handshakes
+  Counter tls_resumed;
+  Counter tls_failed;
+  Gauge exchanges;         // in progress now
+  Gauge tunnels;           // open now
+  Gauge snapshot_version;  // in use
+  Gauge snapshots;         // held: the current one and those that requests still pin
 };
 
 // New listening sockets that come with a snapshot; by listener name.

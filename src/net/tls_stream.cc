@@ -67,7 +67,6 @@ TlsStream::TlsStream(StreamPtr inner, std::shared_ptr<const TlsClientContext> co
     failed_ = SSL_set_tlsext_host_name(ssl, to.host.c_str()) != 1 || SSL_set1_host(ssl, to.host.c_str()) != 1;
     X509_VERIFY_PARAM_set_hostflags(
         rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    SSL_set1_host(ssl, to.host.c_str());
   }
   ERR_clear_error();
   if (sessions_ && sessions_->session) SSL_set_session(ssl, sessions_->session.get());

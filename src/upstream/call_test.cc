@@ -119,7 +119,7 @@ TEST_F(CallTest, ADeadReusedConnectionIsOutsideTriesAndBudget) {
   EXPECT_EQ(second->report.tries, 2U);
   EXPECT_FALSE(second->report.reused);
   EXPECT_EQ(s.accepted, 2);
-  EXPECT_EQ(client.counters().retries.load(), 0U);
+  EXPECT_EQ(client.counters().retries.value(), 0U);
 }
 
 TEST_F(CallTest, AndOnceOnly) {

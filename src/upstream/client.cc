@@ -10,12 +10,6 @@ constexpr Duration kSweepEvery =
 constexpr std::uint64_t kCountBatch = 32;
 constexpr Duration kShortagePause = 5ms;  // between two tries for a descriptor
 
-void bump(std::atomic<std::uint64_t>& counter,
-          std::int64_t by = 1) noexcept {  // one writer: no locked instruction
-  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(by),
-                std::memory_order_relaxed);
-}
-
 Error connect_error(const Error& e) noexcept {
   switch (e.code) {
     case Errc::io_timeout:
@@ -161,7 +155,7 @@ bool Client::try_acquire(const Service& s, const ServiceVersion& v, const Acquir
   auto c = o.fresh ? nullptr : take_idle(*e, o.probe);
   bool ready = c != nullptr;
   if (ready) {
-    bump(counters_.reuses);
+    counters_.reuses.add();
     lease.set_connection(std::move(c));
   }
   out = std::move(lease);
@@ -220,7 +214,7 @@ net::Task<Result<Lease>> Client::wait_for_name(const Service& s, const ServiceVe
 
 net::Task<Result<net::StreamPtr>> Client::connect(LocalEndpoint& local, Duration timeout, Time of_call) {
   Endpoint& endpoint = *local.shared;
-  bump(counters_.connects);
+  counters_.connects.add();
   Time began = loop_.now();
   Time deadline = std::min(of_call, after(began, timeout));
   unsigned refusals = endpoint.refusals();
@@ -237,7 +231,7 @@ net::Task<Result<net::StreamPtr>> Client::connect(LocalEndpoint& local, Duration
     endpoint.answered();
     co_return stream;
   }
-  bump(counters_.connect_failures);
+  counters_.connect_failures.add();
   Error e = connect_error(stream.error());
   // Who was not given its full time is not to blame for what it did not do in less.
   bool cut = e.code == Errc::connect_timeout && loop_.now() >= deadline && deadline < after(began, timeout);
@@ -256,7 +250,7 @@ void Client::count_request(const ServiceVersion& v, RetryBudget& budget) {
 bool Client::take_retry(const ServiceVersion& v, RetryBudget& budget, double share) {
   budget.count(std::exchange(local(v).uncounted, 0), loop_.now());
   if (!budget.take(share, loop_.now())) return false;
-  bump(counters_.retries);
+  counters_.retries.add();
   return true;
 }
 
@@ -290,7 +284,7 @@ void Client::sweep(void* raw) noexcept {
     idle += e.idle_count;
     return e.shared.use_count() == 1 && e.in_flight == 0;
   });
-  self->counters_.idle.store(idle, std::memory_order_relaxed);
+  self->counters_.idle.set(static_cast<std::int64_t>(idle));
   self->loop_.set_timer(self->sweeper_, after(now, kSweepEvery));
 }
 

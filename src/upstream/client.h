@@ -3,13 +3,13 @@
 // Thread: its loop. Everything here is local to it; what loops share stands in shared_*.h.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "base/counters.h"
 #include "base/list.h"
 #include "net/network.h"
 #include "net/tls_stream.h"
@@ -78,12 +78,12 @@ struct AcquireOptions {
   Time deadline = kNever;
 };
 
-struct ClientCounters {  // written by the loop, read by anyone (relaxed)
-  std::atomic<std::uint64_t> connects{0};
-  std::atomic<std::uint64_t> connect_failures{0};
-  std::atomic<std::uint64_t> reuses{0};
-  std::atomic<std::uint64_t> retries{0};
-  std::atomic<std::uint64_t> idle{0};  // pooled connections now
+struct ClientCounters {  // written by the loop, read by anyone
+  Counter connects;
+  Counter connect_failures;
+  Counter reuses;
+  Counter retries;
+  Gauge idle;  // pooled connections now
 };
 
 class Client {

@@ -6,6 +6,7 @@ import https from 'node:https';
 import WebSocket, { WebSocketServer } from 'ws';
 import { Authority } from './lib/certificates.mjs';
 import { temporaryFolder } from './lib/gatehouse.mjs';
+import { freePort } from './lib/service.mjs';
 import { assert, assertProblem, gatewayTest } from './lib/test.mjs';
 import { until, within } from './lib/wait.mjs';
 
@@ -306,6 +307,47 @@ gatewayTest('a side that breaks off breaks off the other; leases and descriptors
     c.endSending();
     await until('its end', async () => api.webSockets.clients.size === 0 && (await g.metric('gatehouse_tunnels')) === 0);
   }
+});
+
+gatewayTest('a service that stops listening is heard out, in clear text and over TLS', async ({ rawService, gateway, later }) => {
+  const place = temporaryFolder();
+  later.push(() => fs.rmSync(place, { recursive: true, force: true }));
+  const ca = new Authority(place);
+  const { cert, key } = ca.issue('gate', 'DNS:gate.test');
+  // Opens, never reads again, says "too much" when the way to it is full, and breaks off with what it has not read.
+  const api = await rawService((socket) => {
+    socket.once('data', (head) => {
+      socket.pause();
+      const offer = /sec-websocket-key: (.*)\r\n/i.exec(head.toString('latin1'))[1];
+      const accept = createHash('sha1').update(`${offer}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+      socket.write(kConfirmed.replace('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=', accept));
+      api.tooMuch = () => {
+        socket.write(Buffer.from('\x81\x08too much', 'latin1'), () => socket.resetAndDestroy());
+        return once(socket, 'close');
+      };
+    });
+  });
+  const mine = await freePort();
+  const g = await gateway({ listen: { public: {}, secure: { port: mine, bind: '127.0.0.1', tls: { cert, key } } }, services: { api: api.url } });
+  for (const url of [`ws://127.0.0.1:${g.port}/api/x`, `wss://127.0.0.1:${mine}/api/x`]) {
+    const socket = await opened(url, [], { ca: ca.pem(), servername: 'gate.test' });
+    socket.on('error', () => {});
+    const chunk = Buffer.alloc(1 << 20, 'u');
+    for (let i = 0; i < 32; i += 1) socket.send(chunk);  // more than all buffers on the way hold
+    let before;
+    await until('the way to be full', () => {
+      const still = socket.bufferedAmount > 0 && socket.bufferedAmount === before;
+      before = socket.bufferedAmount;
+      return still;
+    }, { every: 200 });
+    const end = once(socket, 'close');
+    g.signal('SIGSTOP');  // so that it finds the words and the reset together
+    await within('the reset', api.tooMuch());
+    g.signal('SIGCONT');
+    await within('the end', end);
+    assert.deepEqual(socket.messages, ['too much'], url);
+  }
+  await until('both records', () => g.log().filter((r) => r.reason === 'upstream_reset').length === 2);
 });
 
 gatewayTest('a service that refuses the handshake says so itself', async ({ service, gateway }) => {

@@ -271,15 +271,15 @@ void Gate::check_at_rest() {
   for (auto& w : workers_) {
     auto& stats = w->worker->stats();
     unsigned i = w->worker->index();
-    if (stats.connections.load() != 0 || w->worker->connections() != 0)
+    if (stats.connections.value() != 0 || w->worker->connections() != 0)
       ledger_.violate(fmt::format("worker {} still has {} connections", i, w->worker->connections()));
-    if (stats.rejected.load() != 0 && ledger_.plan().limits.per_address == 0)
+    if (stats.rejected.value() != 0 && ledger_.plan().limits.per_address == 0)
       ledger_.violate(fmt::format("worker {} turns connections away without a limit", i));
     if (std::size_t n = w->worker->handshakes().in_progress())
       ledger_.violate(fmt::format("worker {} still has {} handshakes", i, n));
-    if (stats.exchanges.load() != 0) ledger_.violate(fmt::format("worker {} still has exchanges", i));
-    if (stats.snapshots.load() != 1)
-      ledger_.violate(fmt::format("worker {} holds {} snapshots", i, stats.snapshots.load()));
+    if (stats.exchanges.value() != 0) ledger_.violate(fmt::format("worker {} still has exchanges", i));
+    if (stats.snapshots.value() != 1)
+      ledger_.violate(fmt::format("worker {} holds {} snapshots", i, stats.snapshots.value()));
     if (&w->worker->current() != publisher_.snapshot().get())
       ledger_.violate(fmt::format("worker {} has missed a reload", i));
     w->worker->client().for_each_endpoint([&](const upstream::LocalEndpoint& e) {
@@ -303,18 +303,18 @@ void Gate::check_at_rest() {
 void Gate::check_pins() {
   for (auto& w : workers_) {
     auto& stats = w->worker->stats();
-    if (stats.snapshots.load() > 1 + stats.exchanges.load())
+    if (stats.snapshots.value() > 1 + stats.exchanges.value())
       ledger_.violate(fmt::format("worker {} holds {} snapshots, and has {} exchanges", w->worker->index(),
-                                  stats.snapshots.load(), stats.exchanges.load()));
+                                  stats.snapshots.value(), stats.exchanges.value()));
   }
 }
 
 void Gate::count(Met& met) const noexcept {
   for (const auto& w : workers_) {
     auto& stats = w->worker->stats();
-    met.handshakes += stats.tls_full.load() + stats.tls_resumed.load();
-    met.resumed += stats.tls_resumed.load();
-    met.failed += stats.tls_failed.load();
+    met.handshakes += stats.tls_full.value() + stats.tls_resumed.value();
+    met.resumed += stats.tls_resumed.value();
+    met.failed += stats.tls_failed.value();
   }
 }
 

@@ -2,7 +2,7 @@
 // and the late attribute that a route's choice waits for.
 #include <gtest/gtest.h>
 
-#include "sim/run.h"
+#include "sim/run_testing.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -46,12 +46,6 @@ std::vector<RequestPlan> one_of_each() {
   return {request(1, "GET", 0), request(2, "POST", 70'000), denied, role, no_role, fixed, nowhere};
 }
 
-std::string all_of(const Outcome& o) {
-  std::string text;
-  for (const auto& v : o.violations) text += v + "\n";
-  return text;
-}
-
 TEST(Later, AnswersAreTheSameWithAndWithoutIt) {
   for (bool later : {false, true}) {
     for (bool refusal : {false, true}) {
@@ -67,10 +61,7 @@ TEST(Later, AnswersAreTheSameWithAndWithoutIt) {
 TEST(Later, AnswersAreTheSameHoweverTheBytesArrive) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     Plan p = plan_of(one_of_each());
-    p.seed = seed;
-    p.faults.partial_recv = p.faults.partial_send = 0.5;
-    p.faults.buffer_min = p.faults.buffer_max = 3000;
-    p.faults.segment_max = 500;
+    in_small_parts(p, seed);
     auto outcome = run(p);
     EXPECT_EQ(all_of(outcome), "") << seed;
     EXPECT_EQ(outcome.answers, 7U) << seed;

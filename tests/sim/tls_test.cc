@@ -1,7 +1,7 @@
 // TLS on both sides of the gateway: same requests, cancelled at every point of a handshake too.
 #include <gtest/gtest.h>
 
-#include "sim/run.h"
+#include "sim/run_testing.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -24,21 +24,12 @@ Plan plan_of(bool old_version) {
   return p;
 }
 
-std::string all_of(const Outcome& o) {
-  std::string text;
-  for (const auto& v : o.violations) text += v + "\n";
-  return text;
-}
-
 class Tls : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Tls, AnswersAreTheSameHoweverTheBytesArrive) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Plan p = plan_of(GetParam());
-    p.seed = seed;
-    p.faults.partial_recv = p.faults.partial_send = 0.5;
-    p.faults.buffer_min = p.faults.buffer_max = 3000;
-    p.faults.segment_max = 500;
+    in_small_parts(p, seed);
     auto outcome = run(p);
     EXPECT_EQ(all_of(outcome), "") << seed;
     EXPECT_EQ(outcome.answers, 1U) << seed;

@@ -1,7 +1,7 @@
 // Tunnels: over reloads and to the drain, and cancelled at every point.
 #include <gtest/gtest.h>
 
-#include "sim/run.h"
+#include "sim/run_testing.h"
 
 namespace gatehouse::sim {
 namespace {
@@ -29,20 +29,12 @@ constexpr TalkPlan kTalks{
 constexpr TalkPlan kWaits{.bytes = 3000, .early = 100, .piece = 900, .end = End::waits};
 constexpr TalkPlan kStays{.bytes = 2000, .piece = 900, .end = End::stays};
 
-std::string all_of(const Outcome& o) {
-  std::string text;
-  for (const auto& v : o.violations) text += v + "\n";
-  return text;
-}
-
 class Tunnels : public ::testing::TestWithParam<bool> {};
 
 TEST_P(Tunnels, BytesPassHoweverTheyArrive) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Plan p = plan_of({kTalks, kWaits}, GetParam());
-    p.seed = seed;
-    p.faults.partial_recv = p.faults.partial_send = 0.5;
-    p.faults.buffer_min = p.faults.buffer_max = 3000;
+    in_small_parts(p, seed);
     auto outcome = run(p);
     EXPECT_EQ(all_of(outcome), "") << seed;
     EXPECT_EQ(outcome.met.tunnels, 1U) << seed;
