@@ -16,7 +16,7 @@ import time
 
 import bench_tls
 import bench_websocket
-from measure import Report, compare, load, lua_of, open_loop, own, rounds_of, run, sustained, tool
+from measure import Figures, Report, compare, load, lua_of, open_loop, rounds_of, run, sustained, to_nginx, tool
 from proxies import Field, free_port
 from traffic import BROWSER_HEADERS
 
@@ -43,12 +43,11 @@ def cost(report, options, connections):
                 raise SystemExit(out.stderr)
             for name, figures in json.loads(out.stdout).items():
                 rounds.setdefault(name, []).append(figures)
-    medians = report.rounds(f"CPU per proxied request, {connections} connections", rounds)
-    report.row(f"own cost, {connections} connections, of nginx's", f"{own(medians):.2f}", "0.50", own(medians) <= 0.50)
+    report.rounds(f"CPU per proxied request, {connections} connections", rounds)
+    report.ratio(f"own cost, {connections} connections, of nginx's", 0.50, rounds, Figures.own)
     if connections == 64:
         for peer in ("nginx", "haproxy"):
-            ratio = medians["gatehouse"] / medians[peer]
-            report.row(f"CPU in all, 64 connections, of {peer}'s", f"{ratio:.2f}", "1.00", ratio < 1)
+            report.ratio(f"CPU in all, 64 connections, of {peer}'s", 1.00, rounds, lambda f, peer=peer: f.of("gatehouse", peer), below=True)
 
 
 def instructions(report, options):
@@ -76,9 +75,9 @@ def browser(report, options, field):
     if options.envoy:
         proxies.append(field.envoy(options.envoy))
     lua = lua_of(field.folder, "browser.lua", headers=BROWSER_HEADERS)
-    medians = compare(report, options, "A browser's request (1.5 KB of headers), 10 KB answer", proxies, path="/10k", lua=lua)
-    if "floor" in medians:
-        report.row("own cost, browser's request and 10 KB, of nginx's", f"{own(medians):.2f}", "0.60", own(medians) <= 0.60)
+    rounds = compare(report, options, "A browser's request (1.5 KB of headers), 10 KB answer", proxies, path="/10k", lua=lua)
+    if "floor" in rounds:
+        report.ratio("own cost, browser's request and 10 KB, of nginx's", 0.60, rounds, Figures.own)
 
 
 def bodies(report, options, field, what):
@@ -88,9 +87,8 @@ def bodies(report, options, field, what):
         how |= dict(path="/1m")
     else:
         how |= dict(path="/upload", lua=lua_of(field.folder, "upload.lua", method="POST", body=1 << 20))
-    medians = compare(report, options, f"1 MB {what}s, CPU per MB", proxies, **how)
-    ratio = medians["gatehouse"] / medians["nginx"]
-    report.row(f"1 MB {what}s, CPU per byte, of nginx's", f"{ratio:.2f}", "1.00", ratio <= 1)
+    rounds = compare(report, options, f"1 MB {what}s, CPU per MB", proxies, **how)
+    report.ratio(f"1 MB {what}s, CPU per byte, of nginx's", 1.00, rounds, to_nginx)
 
 
 def latency(report, options, field):
@@ -106,8 +104,8 @@ def latency(report, options, field):
         for p in proxies:
             rounds[p.name].append(open_loop(p, clients, seconds, rate, field.folder))
     report.rounds("Median at 80 % of nginx's load", rounds, show="p50")
-    medians = report.rounds("P99 at 80 % of nginx's load", rounds, show="p99")
-    report.row("P99 at 80 % of nginx's load", f"{medians['gatehouse']:.0f} us", f"nginx's {medians['nginx']:.0f} us", medians["gatehouse"] <= medians["nginx"])
+    report.rounds("P99 at 80 % of nginx's load", rounds, show="p99")
+    report.ratio("P99 at 80 % of nginx's load, of nginx's", 1.00, rounds, lambda f: f.of("gatehouse", "nginx", "p99"))
 
 
 def routes(report, options, field):
@@ -119,9 +117,9 @@ def routes(report, options, field):
     def measure(proxy, choice):
         return lambda seconds: load(proxy, seconds, lua=lua_of(field.folder, "routes.lua", path=f'"/r" .. {choice} .. "/items/17"'))
 
-    medians = report.rounds("10 000 routes against 10", rounds_of(options, {name: measure(*of) for name, of in asked.items()}))
-    ratio = medians[many.name] / medians[few.name]
-    report.row("10 000 routes against 10", f"{ratio:.3f}", "1.05", ratio <= 1.05)
+    rounds = rounds_of(options, {name: measure(*of) for name, of in asked.items()})
+    report.rounds("10 000 routes against 10", rounds)
+    report.ratio("10 000 routes against 10", 1.05, rounds, lambda f: f.of(many.name, few.name))
 
 
 def memory(report, options, field, what):
@@ -193,9 +191,8 @@ def workers(report, options, field):
         return
     rates = {n: field.gatehouse(f"{n} workers", workers=n)[0] for n in (1, 2)}
     rounds = rounds_of(options, {p.name: functools.partial(load, p, connections=128) for p in rates.values()})
-    medians = report.rounds("Two workers against one, requests/s", rounds, unit="requests/s", show="rps")
-    ratio = medians["2 workers"] / medians["1 workers"]
-    report.row("two workers against one", f"{ratio:.2f}", "at least 1.80", ratio >= 1.8)
+    report.rounds("Two workers against one, requests/s", rounds, unit="requests/s", show="rps")
+    report.ratio("requests of one worker, of two workers'", 1 / 1.8, rounds, lambda f: f.of("1 workers", "2 workers", "rps"))
 
 
 def versions():
@@ -254,7 +251,7 @@ def main():
     os.makedirs(os.path.dirname(out), exist_ok=True)
     with open(out, "w") as f:
         f.write(f"# Measured {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}\n\n" + "\n".join(head)
-                + f"\n\nMedians of {options.rounds} interleaved rounds, each the median of {options.slices} slices of {options.seconds} s in turns; one worker each; Gatehouse's JSON log on, the peers' off. "
+                + f"\n\nOf each ratio the median of {options.rounds} interleaved rounds (all in brackets), each the median of {options.slices} slices of {options.seconds} s in turns; one worker each; Gatehouse's JSON log on, the peers' off. "
                 "Own cost is what lies above a forwarder that parses nothing.\n\n" + "\n".join(table) + "\n" + "\n".join(report.lines) + "\n")
     print(f"\n{os.path.relpath(out)}")
 

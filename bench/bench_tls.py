@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import time
 
-from measure import compare, cost_of, load, open_loop, rounds_of, run, sustained
+from measure import compare, cost_of, load, open_loop, rounds_of, run, sustained, to_nginx
 
 FEW, MANY = 2000, 8000  # requests, under callgrind
 IDLE = 4000
@@ -21,16 +21,12 @@ def proxies_of(field):
     return [field.nginx(tls), field.haproxy(tls), field.gatehouse(tls=tls)[0]]
 
 
-def ratio_row(report, what, most, medians, of="gatehouse", to="nginx"):
-    ratio = medians[of] / medians[to]
-    report.row(f"{what}, of {to}'s", f"{ratio:.2f}", f"{most:.2f}", ratio <= most)
-
-
 def keep_alive(report, options, field):
     # Longer slices than elsewhere: each begins with 64 handshakes, which are not what is asked for.
     measured = {p.name: lambda seconds, p=p: load(p, 3 * seconds) for p in proxies_of(field)}
-    medians = report.rounds("TLS 1.3, CPU per proxied request, 64 connections", rounds_of(options, measured))
-    ratio_row(report, "CPU over TLS, 64 connections", 0.85, medians)
+    rounds = rounds_of(options, measured)
+    report.rounds("TLS 1.3, CPU per proxied request, 64 connections", rounds)
+    report.ratio("CPU over TLS, 64 connections, of nginx's", 0.85, rounds, to_nginx)
 
 
 def by_object(file):
@@ -73,7 +69,8 @@ def instructions(report, options, field):
         without[name] = sum(n for o, n in each.items() if not o.startswith(("libssl", "libcrypto")))
         shown = ", ".join(f"{o} {n:.0f}" for o, n in sorted(each.items(), key=lambda x: -x[1]) if n >= 1)
         report.say(f"\n### Instructions per request over TLS (callgrind), {name}\n\n{whole[name]:.0f}, without OpenSSL's own {without[name]:.0f}: {shown}")
-    ratio_row(report, "user-space instructions over TLS, without OpenSSL's own", 0.60, without)
+    ratio = without["gatehouse"] / without["nginx"]
+    report.row("user-space instructions over TLS without OpenSSL's own, of nginx's", f"{ratio:.2f}", "0.60", ratio <= 0.60)
 
 
 def handshakes_of(field, proxy, seconds, mode="full", names=None):
@@ -86,13 +83,14 @@ def handshakes(report, options, field):
     proxies = proxies_of(field)
     for mode, what in (("full", "full handshake"), ("resumed", "resumed handshake")):
         measured = {p.name: functools.partial(handshakes_of, field, p, mode=mode) for p in proxies}
-        medians = report.rounds(f"CPU per {what}, with one small request", rounds_of(options, measured))
-        ratio_row(report, f"CPU per {what}", 1.05, medians)
+        rounds = rounds_of(options, measured)
+        report.rounds(f"CPU per {what}, with one small request", rounds)
+        report.ratio(f"CPU per {what}, of nginx's", 1.05, rounds, to_nginx)
 
 
 def download(report, options, field):
-    medians = compare(report, options, "1 MB downloads over TLS, CPU per MB", proxies_of(field), connections=8, path="/1m")
-    ratio_row(report, "1 MB downloads over TLS, CPU per byte", 1.0, medians)
+    rounds = compare(report, options, "1 MB downloads over TLS, CPU per MB", proxies_of(field), connections=8, path="/1m")
+    report.ratio("1 MB downloads over TLS, CPU per byte, of nginx's", 1.00, rounds, to_nginx)
 
 
 def idle_connections(proxy, n):
@@ -132,9 +130,9 @@ def names(report, options, field):
     many = field.gatehouse(f"{CERTIFICATES} certificates", tls=certificates)[0]
     asked = {one: field.write("few.txt", "\n".join(of[0])), many: field.write("many.txt", "\n".join(sum(of, [])))}
     measured = {p.name: functools.partial(handshakes_of, field, p, names=file) for p, file in asked.items()}
-    medians = report.rounds(f"CPU per full handshake, {CERTIFICATES} certificates with {NAMES} names, against one", rounds_of(options, measured))
-    ratio = medians[many.name] / medians[one.name]
-    report.row(f"handshake with {CERTIFICATES} certificates and {NAMES} names, against one", f"{ratio:.3f}", "1.05", ratio <= 1.05)
+    rounds = rounds_of(options, measured)
+    report.rounds(f"CPU per full handshake, {CERTIFICATES} certificates with {NAMES} names, against one", rounds)
+    report.ratio(f"handshake with {CERTIFICATES} certificates and {NAMES} names, against one", 1.05, rounds, lambda f: f.of(many.name, one.name))
 
 
 def flood(report, options, field):
@@ -168,9 +166,8 @@ def flood(report, options, field):
     report.rounds("Handshakes of the flood", {name: of for (name, flooded), of in rounds.items() if flooded}, unit="per second", show="flood")
     shown = {f"{name}, flooded" if flooded else name: of for (name, flooded), of in rounds.items()}
     report.rounds("Median beside a flood of handshakes", shown, show="p50")
-    medians = report.rounds("P99 beside a flood of handshakes", shown, show="p99")
-    ratio = medians["gatehouse, flooded"] / medians["gatehouse"]
-    report.row("P99 beside a flood of handshakes, of that without", f"{ratio:.2f}", "2.00", ratio <= 2)
+    report.rounds("P99 beside a flood of handshakes", shown, show="p99")
+    report.ratio("P99 beside a flood of handshakes, of that without", 2.00, shown, lambda f: f.of("gatehouse, flooded", "gatehouse", "p99"))
 
 
 ROWS = dict(tls64=keep_alive, tls_instructions=instructions, tls_handshakes=handshakes, tls_download=download, tls_idle=idle,

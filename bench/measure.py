@@ -99,19 +99,37 @@ class Report:
         print(f"{'ok    ' if good else 'MISSED'} {what}: {figure} (at most {most})", flush=True)
 
     def rounds(self, title, rounds, unit="us", show="cost"):
-        """`rounds`: by proxy, a list of figures. Prints them all; returns the medians."""
+        """`rounds`: by proxy, a list of figures. Prints them all."""
         self.say(f"\n### {title}\n\n| | median {unit} | rounds |\n|---|---|---|")
-        medians = {}
         for name, values in rounds.items():
-            medians[name] = statistics.median(v[show] for v in values)
+            median = statistics.median(v[show] for v in values)
             more = f" (user {statistics.median(v['user'] for v in values):.2f})" if "user" in values[0] else ""
-            self.say(f"| {name} | {medians[name]:.2f}{more} | {' '.join(f'{v[show]:.2f}' for v in values)} |")
-        return medians
+            self.say(f"| {name} | {median:.2f}{more} | {' '.join(f'{v[show]:.2f}' for v in values)} |")
 
 
-def own(medians, peer="nginx"):
-    """Gatehouse's own cost as a share of the peer's: what lies above the floor."""
-    return (medians["gatehouse"] - medians["floor"]) / (medians[peer] - medians["floor"])
+    def ratio(self, what, most, rounds, value, below=False):
+        """`value`: the ratio, of one round's figures by proxy. The row's is the median of the rounds' ratios: a machine that is
+        slower for a minute makes all of a round dearer, not one of them."""
+        each = [value(Figures(zip(rounds, figures))) for figures in zip(*rounds.values())]
+        median = statistics.median(each)
+        good = median < most if below else median <= most
+        self.row(what, f"{median:.2f} ({' '.join(f'{r:.2f}' for r in each)})", f"{'below ' if below else ''}{most:.2f}", good)
+
+
+class Figures(dict):
+    """One round's, by proxy."""
+
+    def of(self, one, other, show="cost"):
+        return self[one][show] / self[other][show]
+
+    def own(self, peer="nginx"):
+        """Gatehouse's own cost as a share of the peer's: what lies above the floor."""
+        ours, theirs, floor = (self[name]["cost"] for name in ("gatehouse", peer, "floor"))
+        return (ours - floor) / (theirs - floor)
+
+
+def to_nginx(figures):
+    return figures.of("gatehouse", "nginx")
 
 
 def one_round(options, measured):
@@ -135,4 +153,6 @@ def rounds_of(options, measured):
 
 
 def compare(report, options, title, proxies, **how):
-    return report.rounds(title, rounds_of(options, {p.name: functools.partial(load, p, **how) for p in proxies}))
+    rounds = rounds_of(options, {p.name: functools.partial(load, p, **how) for p in proxies})
+    report.rounds(title, rounds)
+    return rounds
