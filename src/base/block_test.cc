@@ -30,6 +30,7 @@ TEST(BlockPool, ReusesBlocksAndCountsThem) {
     EXPECT_EQ(pool.in_use(), 1U);
     EXPECT_TRUE(b.unique());
     BlockRef other = b;
+    EXPECT_EQ(other.get(), b.get());
     EXPECT_FALSE(b.unique());
     EXPECT_EQ(pool.in_use(), 1U);
   }
@@ -43,6 +44,7 @@ TEST(BlockPool, ReusesBlocksAndCountsThem) {
 TEST(BlockPool, KeepsNoMoreThanItMay) {
   BlockPool pool(3 * BlockPool::kSmall);
   std::vector<BlockRef> held;
+  held.reserve(10);
   for (int i = 0; i < 10; ++i) held.push_back(pool.get(BlockPool::kSmall));
   held.clear();
   EXPECT_EQ(pool.free_bytes(), 3 * BlockPool::kSmall);

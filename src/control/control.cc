@@ -7,6 +7,7 @@
 
 #include "base/ip.h"
 #include "control/admin_target.h"
+#include "control/after_peak.h"
 #include "gateway/tls_compile.h"
 #include "gateway/tls_failures.h"
 #include "net/join.h"
@@ -19,6 +20,7 @@ constexpr Duration kDrainSlack = 2s;   // for workers to cancel what is left at 
 constexpr Duration kAskWorkers = 1s;
 constexpr Duration kLookAtCertificatesEvery = 10s;
 constexpr Duration kKeepAddressesEvery = 5s;
+constexpr Duration kLookAtMemoryEvery = 1s;
 constexpr std::string_view kAdminListener = "admin";
 
 net::Task<bool> next(net::Signal& signal) {
@@ -159,6 +161,22 @@ net::Task<void> Control::start(std::vector<gateway::Worker*> workers) {
   co_await configuration_.commit_first();
   if (parts_.keep_addresses) keeping_addresses_ = keep_addresses();
   watching_certificates_ = watch_certificates();
+  if (parts_.give_back_memory) watching_memory_ = watch_memory();
+}
+
+net::Task<void> Control::watch_memory() {
+  AfterPeak peak;
+  for (;;) {
+    co_await net::sleep_for(parts_.loop, kLookAtMemoryEvery);
+    std::uint64_t open = 0;
+    for (gateway::Worker* w : workers_)
+      open += static_cast<std::uint64_t>(w->stats().connections.value());
+    if (!peak.look(open)) continue;
+    co_await offload(parts_.offload, parts_.loop, [give_back = parts_.give_back_memory] {
+      give_back();
+      return true;
+    });
+  }
 }
 
 net::Task<void> Control::watch_certificates() {

@@ -53,6 +53,8 @@ class Control {
     KnownAddresses known_addresses{};    // of names, before this start
     // Keeps them for the next one; a job of `offload`, which may block. Null: nothing is kept.
     std::function<std::expected<void, std::string>(const std::string& text)> keep_addresses{};
+    // Hands to the system what the process has freed; a job of `offload`. Null: it keeps that.
+    std::function<void()> give_back_memory{};
   };
   Control(const Parts& parts, Source first);
   Control(const Control&) = delete;
@@ -90,6 +92,7 @@ class Control {
   };
   net::Task<void> keep_addresses();
   net::Task<void> watch_certificates();
+  net::Task<void> watch_memory();
   void note(const gateway::FailedHandshakes& failed);
   bool bind_admin(config::Diagnostics& diagnostics);
   void publish_admin();
@@ -116,6 +119,7 @@ class Control {
   net::Signal worker_drained_;
   net::Task<void> keeping_addresses_;
   net::Task<void> watching_certificates_;
+  net::Task<void> watching_memory_;
   std::shared_ptr<Control*> self_;  // cleared when destroyed
 };
 

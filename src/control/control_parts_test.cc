@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "control/admin_access.h"
+#include "control/after_peak.h"
 #include "control/file_watch.h"
 #include "control/json_text.h"
 #include "control/offload.h"
@@ -35,6 +36,25 @@ class Files : public ::testing::Test {
   void write(const std::string& name, std::string_view text) { std::ofstream(folder / name) << text; }
   fs::path folder;
 };
+
+// ---- memory after a peak
+
+TEST(AfterPeak, IsOnceForEachPeakWhenHalfOfItIsGone) {
+  AfterPeak peak;
+  EXPECT_FALSE(peak.look(4000));
+  EXPECT_FALSE(peak.look(2001));
+  EXPECT_TRUE(peak.look(2000));
+  EXPECT_FALSE(peak.look(2000));
+  EXPECT_FALSE(peak.look(1001));
+  EXPECT_TRUE(peak.look(300));
+  EXPECT_TRUE(peak.look(0));
+  EXPECT_FALSE(peak.look(0));
+}
+
+TEST(AfterPeak, LeavesTheUsualComingAndGoingAlone) {
+  AfterPeak peak;
+  for (std::uint64_t open : {200U, 0U, 249U, 10U, 100U, 0U}) EXPECT_FALSE(peak.look(open));
+}
 
 // ---- state folder
 

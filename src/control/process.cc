@@ -1,6 +1,7 @@
 #include "control/process.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 
@@ -146,7 +147,8 @@ class Process {
                                     .cells = cells_,
                                     .key_log = std::move(key_log),
                                     .known_addresses = addresses_of(state, log_),
-                                    .keep_addresses = keeper_of(state)},
+                                    .keep_addresses = keeper_of(state),
+                     .give_back_memory = [] { ::malloc_trim(0); }},
                      std::move(first));
   }
 

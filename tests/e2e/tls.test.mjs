@@ -454,3 +454,26 @@ gatewayTest('a body that ends without close_notify is cut, one that ends with it
   assert.equal(await answer(() => answering.end()), 'half of it');
   await assert.rejects(answer(() => between()), /aborted|ECONNRESET/);
 });
+
+gatewayTest('the memory of a crowd that has left goes back to the system', async ({ gateway, later }) => {
+  const ca = new Authority(folder(later));
+  const { cert, key } = ca.issue('server', 'DNS:localhost');
+  const g = await gateway({ listen: { public: { tls: { cert, key } } }, routes: [{ path: '/*', reply: { body: 'yes' } }] });
+  const come = async (n) => {
+    const crowd = [];
+    for (let i = 0; i < n; ++i) {
+      const socket = tls.connect({ host: '127.0.0.1', port: g.port, rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      crowd.push(socket);
+    }
+    return crowd;
+  };
+  const leave = (crowd) => Promise.all(crowd.map((socket) => { socket.destroy(); return once(socket, 'close'); }));
+  await leave(await come(20));  // what is loaded and filled once is nobody's
+  const before = g.residentBytes();
+  const crowd = await come(1000);
+  const grown = g.residentBytes() - before;
+  assert.ok(grown > 10e6, `${grown} bytes for 1000 connections`);
+  await leave(crowd);
+  await until(() => `less than half of ${grown} bytes; it is ${g.residentBytes() - before}`, () => g.residentBytes() - before < grown / 2);
+});
