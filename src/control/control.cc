@@ -169,8 +169,7 @@ net::Task<void> Control::watch_memory() {
   for (;;) {
     co_await net::sleep_for(parts_.loop, kLookAtMemoryEvery);
     std::uint64_t open = 0;
-    for (gateway::Worker* w : workers_)
-      open += static_cast<std::uint64_t>(w->stats().connections.value());
+    for (gateway::Worker* w : workers_) open += static_cast<std::uint64_t>(w->stats().connections.value());
     if (!peak.look(open)) continue;
     co_await offload(parts_.offload, parts_.loop, [give_back = parts_.give_back_memory] {
       give_back();

@@ -148,7 +148,7 @@ class Process {
                                     .key_log = std::move(key_log),
                                     .known_addresses = addresses_of(state, log_),
                                     .keep_addresses = keeper_of(state),
-                     .give_back_memory = [] { ::malloc_trim(0); }},
+                                    .give_back_memory = [] { ::malloc_trim(0); }},
                      std::move(first));
   }
 
