@@ -7,8 +7,8 @@
 namespace gatehouse::control {
 
 // An allocator keeps what was freed for the next one who asks. Of a crowd that has left that is tens of
-// megabytes, and to hand them over costs a walk through the heap: so it is done once for each peak, when half
-// of it is gone.
+// megabytes, and to hand them over costs a walk through the heap: so it is done each time that half of those
+// who were there are gone, and never for the coming and going of a few.
 class AfterPeak {
  public:
   static constexpr std::uint64_t kMany = 250;  // some megabytes with TLS
