@@ -50,7 +50,10 @@ bool is_mapped(const Cidr& cidr) {
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > 253 || text.front() == '.' || text.back() == '.') return false;
   if (text.find("..") != std::string_view::npos) return false;
-  return is_name(text.substr(0, 100), true) && (text.size() <= 100 || is_host_name(text.substr(100)));
+  // Piece by piece, because a name is shorter than a host may be.
+  for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 100)))
+    if (!is_name(text.substr(0, 100), true)) return false;
+  return true;
 }
 
 // What is wrong with `host` as a name; empty if nothing is.
@@ -200,6 +203,109 @@ Parsed<UrlSpec> parse_service_url(std::string_view text) {
   auto url = parse_authority(rest, tls ? 443 : 80);
   if (url) url->tls = tls;
   return url;
+}
+
+Parsed<WebUrl> parse_web_url(std::string_view text) {
+  constexpr std::string_view kUsage = "Write for example `https://id.example.com`";
+  const std::size_t mark = text.find("://");
+  const std::string scheme =
+      mark == std::string_view::npos ? std::string() : lower_case(text.substr(0, mark));
+  if (scheme != "http" && scheme != "https")
+    return complain(fmt::format("`{}` is no URL of the web", text), std::string(kUsage));
+  if (!std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '\\' && c != '"'; }))
+    return complain("the URL holds a space or another character that must be encoded", std::string(kUsage));
+  const std::string_view rest = text.substr(mark + 3);
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  if (rest.substr(0, end).find('@') != std::string_view::npos)
+    return complain("the URL holds a user or password, and they are never sent", "Remove them");
+  if (rest.find('#') != std::string_view::npos)
+    return complain("the URL has a fragment (`#`), which is never sent", "Remove it");
+  const bool tls = scheme == "https";
+  if (end == 0) return complain("the URL has no host", std::string(kUsage));
+  const auto authority = parse_authority(rest.substr(0, end), tls ? 443 : 80);
+  if (!authority) return std::unexpected(authority.error());
+  WebUrl url;
+  url.host = authority->host;
+  url.port = authority->port;
+  url.tls = tls;
+  url.target = rest.substr(end);
+  if (!url.target.starts_with('/')) url.target.insert(0, 1, '/');
+  return url;
+}
+
+bool is_loopback(std::string_view host) noexcept {
+  if (host == "localhost") return true;
+  const auto address = parse_address(host);
+  if (!address) return false;
+  const Cidr whole{address->bytes, 128};
+  if (is_mapped(whole)) return address->bytes[12] == 127;
+  return show_cidr(whole) == "::1";
+}
+
+namespace {
+
+// Browsers leave out what the scheme says already.
+std::uint16_t default_port(std::string_view scheme) {
+  if (scheme == "https" || scheme == "wss") return 443;
+  if (scheme == "http" || scheme == "ws") return 80;
+  return scheme == "ftp" ? 21 : 0;
+}
+
+bool is_scheme(std::string_view text) {
+  return !text.empty() && text.front() >= 'a' && text.front() <= 'z' && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+}
+
+// The host as browsers write it, which for IPv6 is the shortest form.
+std::string origin_host(const std::string& host) {
+  if (host.find(':') == std::string::npos) return host;
+  std::array<std::uint8_t, 16> bytes{};
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_pton(AF_INET6, host.c_str(), bytes.data());
+  inet_ntop(AF_INET6, bytes.data(), text, sizeof text);
+  return fmt::format("[{}]", text);
+}
+
+}  // namespace
+
+Parsed<OriginPattern> parse_origin_pattern(std::string_view text) {
+  constexpr std::string_view kExample =
+      "Write for example `https://shop.example.com` or `https://*.example.com`";
+  if (text == "*") return OriginPattern{};
+  if (text == "null")
+    return complain("`null` is the origin of every sandboxed page and local file, so it names nobody",
+                    "Name the origins, or write `*`");
+  const std::size_t mark = text.find("://");
+  if (mark == std::string_view::npos) {
+    const bool host = text.find('/') == std::string_view::npos && !text.empty() &&
+                      parse_origin_pattern(fmt::format("https://{}", text)).has_value();
+    return complain(fmt::format("`{}` is no origin: it has no scheme", text),
+                    host ? fmt::format("Write `https://{}`", text) : std::string(kExample));
+  }
+  const std::string scheme = lower_case(text.substr(0, mark));
+  std::string_view rest = text.substr(mark + 3);
+  if (!is_scheme(scheme)) return complain(fmt::format("`{}` is no scheme", scheme), std::string(kExample));
+  if (const std::size_t end = rest.find_first_of("/?#@"); end != std::string_view::npos) {
+    return complain("an origin is a scheme, a host and perhaps a port, and nothing else",
+                    rest[end] == '@' ? std::string(kExample)
+                                     : fmt::format("Write `{}://{}`", scheme, rest.substr(0, end)));
+  }
+  const bool below = rest.starts_with("*.");
+  if (below) rest.remove_prefix(2);
+  if (rest.find('*') != std::string_view::npos)
+    return complain("a wildcard in an origin is its whole first label", std::string(kExample));
+  const auto authority = parse_authority(rest, 0);
+  if (!authority) return std::unexpected(authority.error());
+  if (below && is_address(authority->host))
+    return complain(fmt::format("nothing is below the address `{}`", authority->host), std::string(kExample));
+  OriginPattern origin;
+  origin.kind = below ? OriginPattern::Kind::below : OriginPattern::Kind::exact;
+  origin.scheme = scheme + "://";
+  origin.host = (below ? "." : "") + origin_host(authority->host);
+  if (authority->port != default_port(scheme) && authority->port != 0)
+    origin.host += fmt::format(":{}", authority->port);
+  return origin;
 }
 
 Parsed<HostPattern> parse_host_pattern(std::string_view text) {

@@ -18,17 +18,15 @@ namespace {
 
 using Kind = ConditionKey::Kind;
 
-constexpr std::pair<std::string_view, Kind> kPlainKeys[] = {{"host", Kind::host},
-                                                            {"path", Kind::path},
-                                                            {"method", Kind::method},
-                                                            {"ip", Kind::ip},
-                                                            {"listener", Kind::listener}};
+constexpr std::pair<std::string_view, Kind> kPlainKeys[] = {
+    {"host", Kind::host}, {"path", Kind::path},         {"method", Kind::method},
+    {"ip", Kind::ip},     {"listener", Kind::listener}, {"user", Kind::user}};
 constexpr std::pair<std::string_view, Kind> kNamedKeys[] = {
-    {"header", Kind::header}, {"query", Kind::query}, {"cookie", Kind::cookie}};
+    {"header", Kind::header}, {"query", Kind::query}, {"cookie", Kind::cookie}, {"claim", Kind::claim}};
 constexpr std::string_view kCertificateNames[] = {"subject", "san", "sha256"};
-constexpr std::string_view kLaterKeys[] = {"user", "claim", "class"};
-constexpr std::string_view kEveryKey[] = {"host",   "path",  "method", "ip",  "listener",
-                                          "header", "query", "cookie", "cert"};
+constexpr std::string_view kLaterKeys[] = {"class"};
+constexpr std::string_view kEveryKey[] = {"host",  "path",   "method", "ip",   "listener", "header",
+                                          "query", "cookie", "cert",   "user", "claim"};
 
 constexpr std::pair<std::string_view, Test::Compare> kCompares[] = {
     {">=", Test::Compare::greater_equal}, {"<=", Test::Compare::less_equal}, {"==", Test::Compare::equal},
@@ -288,13 +286,15 @@ void unknown_key(Reader& reader, const Node& key) {
   }
   std::string hint;
   for (const auto& [prefix, kind] : kNamedKeys) {
-    if (key.value == prefix) hint = fmt::format("Write `{0}.NAME`, for example `{0}.x-beta`", prefix);
+    if (key.value == prefix)
+      hint = fmt::format("Write `{0}.NAME`, for example `{0}.{1}`", prefix,
+                         kind == Kind::claim ? "scope" : "x-beta");
     if (key.value == fmt::format("{}s", prefix)) hint = fmt::format("Write `{}.NAME: test`", prefix);
   }
   if (hint.empty()) hint = did_you_mean(first, kEveryKey);
   if (hint.empty())
-    hint = fmt::format("Known are `{}`; for a header write `header.{}`", fmt::join(kEveryKey, "`, `"),
-                       is_token(key.value) ? key.value : "NAME");
+    hint = fmt::format("Known are `{0}`; for a header write `header.{1}`, for a claim `claim.{1}`",
+                       fmt::join(kEveryKey, "`, `"), is_token(key.value) ? key.value : "NAME");
   reader.error(key, fmt::format("unknown condition `{}`", key.value), std::move(hint));
 }
 
@@ -314,14 +314,15 @@ std::optional<ConditionKey> read_key(Reader& reader, const Node& key) {
   for (const auto& [prefix, kind] : kNamedKeys) {
     if (dot == std::string::npos || std::string_view(key.value).substr(0, dot) != prefix) continue;
     std::string name = key.value.substr(dot + 1);
-    if (kind != Kind::query && !is_token(name)) {
+    if (kind != Kind::query && kind != Kind::claim && !is_token(name)) {
       reader.error(key, fmt::format("`{}` names no {}", key.value, prefix),
                    fmt::format("Write for example `{}.x-beta`", prefix));
       return std::nullopt;
     }
     if (name.empty()) {
-      reader.error(key, fmt::format("`{}` names no {}", key.value, prefix),
-                   fmt::format("Write for example `{}.version`", prefix));
+      reader.error(
+          key, fmt::format("`{}` names no {}", key.value, prefix),
+          fmt::format("Write for example `{}.{}`", prefix, kind == Kind::claim ? "scope" : "version"));
       return std::nullopt;
     }
     return ConditionKey{kind, kind == Kind::header ? lower_case(name) : std::move(name)};
@@ -330,13 +331,14 @@ std::optional<ConditionKey> read_key(Reader& reader, const Node& key) {
   return std::nullopt;
 }
 
-bool read_set(Reader& reader, const Node& node, When& out) {
+bool read_set(Reader& reader, const Node& node, When& out, std::string_view what) {
   if (!node.is_map() || node.members.empty()) {
-    reader.error(node, "`when` holds no conditions",
-                 "Write a map such as `{header.x-beta: \"true\"}`, or a list of such maps");
+    reader.error(node, fmt::format("`{}` holds no conditions", what),
+                 fmt::format("Write a map such as `{{{}}}`, or a list of such maps",
+                             what == "when" ? R"(header.x-beta: "true")" : R"(claim.scope: "orders:read")"));
     return false;
   }
-  if (!reader.few_enough(node, "when")) return false;
+  if (!reader.few_enough(node, what)) return false;
   bool good = true;
   ConditionSet set;
   for (const NodeMember& member : node.members) {
@@ -361,15 +363,16 @@ bool read_set(Reader& reader, const Node& node, When& out) {
 
 }  // namespace
 
-bool read_when(Reader& reader, const Node& node, When& out) {
+bool read_when(Reader& reader, const Node& node, When& out, std::string_view what) {
   out.clear();
-  if (!node.is_list()) return read_set(reader, node, out);
+  if (!node.is_list()) return read_set(reader, node, out, what);
   if (node.items.empty()) {
-    reader.error(node, "`when` is an empty list, so it would never match", "Remove it for: always");
+    reader.error(node, fmt::format("`{}` is an empty list, so it would never match", what),
+                 fmt::format("Remove it for: {}", what == "when" ? "always" : "nothing further"));
     return false;
   }
   bool good = true;
-  for (const Node& item : node.items) good = read_set(reader, item, out) && good;
+  for (const Node& item : node.items) good = read_set(reader, item, out, what) && good;
   return good;
 }
 

@@ -36,7 +36,8 @@ void read_as(std::string_view key, const Node& test) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (std::string_view key : {"header.x", "query.q", "path", "host", "ip", "method", "listener"})
+  for (std::string_view key :
+       {"header.x", "query.q", "path", "host", "ip", "method", "listener", "user", "claim.c"})
     read_as(key, scalar(text));
   Node list;
   list.kind = Node::Kind::list;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
@@ -36,15 +37,15 @@ class Descriptor {
   int fd_;
 };
 
-// Regular files alone (a pipe could block for ever), and one byte more than is allowed, so that the caller
-// sees it.
+// Regular files alone (a pipe could block for ever), and a little more than the largest may have: each caller
+// has its own limit.
 std::optional<std::string> read_regular_file(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   std::string out;
   char buffer[16 * 1024];
-  while (out.size() <= kMaxFileSize) {
+  while (out.size() <= std::max(kMaxFileSize, kMaxKeyFileSize)) {
     const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return std::nullopt;

@@ -192,6 +192,33 @@ void finish_service(Reader& reader, const Node& node, void* object) {
   }
 }
 
+void finish_cors(Reader& reader, const Node& node, void* object) {
+  const auto& cors = *static_cast<const CorsSpec*>(object);
+  const bool all_known = std::ranges::all_of(node.members, [](const NodeMember& m) {
+    return find_field(cors_table(), m.key.value) < cors_table().fields.size();
+  });
+  if (!is_written(cors_table(), cors.written, "origins") && all_known) {
+    reader.error(node, "`cors` has no `origins`",
+                 "Write for example `cors: https://shop.example.com`, or `*` for all");
+  }
+  const bool every = std::ranges::any_of(
+      cors.origins, [](const OriginPattern& o) { return o.kind == OriginPattern::Kind::every; });
+  if (every && cors.credentials) {
+    reader.error(node_of(node, "credentials"),
+                 "`credentials` for every origin would let any page act as your users; browsers refuse it",
+                 "Name the origins: `origins: [https://shop.example.com, https://*.example.com]`");
+  }
+  if (cors.credentials && std::ranges::find(cors.expose, "*") != cors.expose.end()) {
+    reader.error(node_of(node, "expose"), "with `credentials`, `*` in `expose` is a header of that name",
+                 "Name the headers");
+  }
+  if (every && cors.private_network) {
+    reader.warning(reader.at(node_of(node, "private_network")),
+                   "every page of the internet may ask for what is in the private network",
+                   "Name the origins");
+  }
+}
+
 void finish_redirect(Reader& reader, const Node& node, void* object) {
   const auto& redirect = *static_cast<const RedirectSpec*>(object);
   if (node.is_map() && node.find("to") == nullptr)
@@ -219,6 +246,7 @@ void finish_route(Reader& reader, const Node& node, void* object) {
     return reader.error(node, "the route is empty",
                         "Write `- {path: /users/*, to: users}`, or remove the dash");
   }
+  route.cors_given = is_written(route_table(), route.written, "cors");
   check_outcome(reader, node);
   check_rewrite(reader, node, route);
   same_path_twice(reader, node, route);

@@ -44,6 +44,9 @@ Environment environment_of(const fs::path& folder) {
     if (name == "USERS_HOST") return "users.internal";
     if (name == "TOKEN") return "token CANARY";
     if (name == "STAR") return "*CANARY*";
+    if (name == "HS_SECRET") return "a CANARY of more than 256 bits, less than 512";
+    if (name == "ISSUER") return "https://id.internal";
+    if (name == "JWKS") return R"({"keys": [" CANARY"]})";
     return std::nullopt;
   };
   out.read_file = [folder](const std::string& path) -> std::optional<std::string> {

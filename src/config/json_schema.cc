@@ -17,14 +17,20 @@ namespace {
 // A condition's value: see rule 3. The kinds of `when` refer to it.
 constexpr std::string_view kConditionSet = R"({
       "type": "object", "minProperties": 1, "additionalProperties": false,
-      "properties": {"host": {"$ref": "#/$defs/test"}, "path": {"$ref": "#/$defs/test"}, "method": {"$ref": "#/$defs/test"}, "ip": {"$ref": "#/$defs/test"}, "listener": {"$ref": "#/$defs/test"}},
-      "patternProperties": {"^(header|query|cookie)[.].+$": {"$ref": "#/$defs/test"}}
+      "properties": {"host": {"$ref": "#/$defs/test"}, "path": {"$ref": "#/$defs/test"}, "method": {"$ref": "#/$defs/test"}, "ip": {"$ref": "#/$defs/test"}, "listener": {"$ref": "#/$defs/test"}, "user": {"$ref": "#/$defs/test"}},
+      "patternProperties": {"^(header|query|cookie|claim)[.].+$": {"$ref": "#/$defs/test"}, "^cert[.](subject|san|sha256)$": {"$ref": "#/$defs/test"}}
     })";
 constexpr std::string_view kTest = R"({
       "anyOf": [{"$ref": "#/$defs/single_test"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/single_test"}}]
     })";
 constexpr std::string_view kSingleTest = R"({
       "anyOf": [{"type": ["string", "number", "boolean"]}, {"type": "object", "required": ["is"], "properties": {"is": {"type": ["string", "number", "boolean"]}}, "additionalProperties": false}]
+    })";
+constexpr std::string_view kConditions = R"({
+      "anyOf": [{"$ref": "#/$defs/condition_set"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition_set"}}]
+    })";
+constexpr std::string_view kAlgorithm = R"({
+      "enum": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"]
     })";
 // Any value may come from a variable or a file instead.
 constexpr std::string_view kSubstitution = R"({"type": "string", "pattern": "[$]|^file:"})";
@@ -88,9 +94,11 @@ std::string field_schema(const Table& table, const Field& field) {
     case Shape::value: return with_description(value_schema(field), table, field);
     case Shape::group: return with_description(reference_to(*field.table), table, field);
     case Shape::optional:
-      return with_description(fmt::format(R"({{"anyOf": [{{"enum": ["on", "off", true, false]}}, {}]}})",
-                                          reference_to(*field.table)),
-                              table, field);
+      return with_description(
+          fmt::format(R"({{"anyOf": [{{"enum": [{}]}}, {}]}})",
+                      field.options.on ? R"("on", "off", true, false)" : R"("off", false)",
+                      reference_to(*field.table)),
+          table, field);
     case Shape::named: {
       std::string map =
           fmt::format(R"({{"type": "object", "additionalProperties": {}}})", reference_to(*field.table));
@@ -146,6 +154,8 @@ std::string json_schema() {
     if (!table->name.empty()) define(definition_name(table->name), table_schema(*table));
   }
   define("defaults", object_schema(service_table(), true));
+  define("algorithm", std::string(kAlgorithm));
+  define("conditions", std::string(kConditions));
   define("condition_set", std::string(kConditionSet));
   define("test", std::string(kTest));
   define("single_test", std::string(kSingleTest));

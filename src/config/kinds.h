@@ -1,9 +1,13 @@
 // The types of values that fields may have. See ValueKind in table.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/spec.h"
@@ -51,6 +55,11 @@ extern const ValueKind<std::vector<std::string>> kListeners;
 extern const ValueKind<std::vector<HeaderOps::Item>> kHeaderItems;
 extern const ValueKind<std::vector<std::string>> kHeaderNames;
 
+// CORS: kinds_cors.cc
+extern const ValueKind<std::vector<OriginPattern>> kOrigins;
+extern const ValueKind<std::vector<std::string>> kCorsMethods;
+extern const ValueKind<std::vector<std::string>> kCorsHeaders;
+
 // TLS: kinds_tls.cc
 extern const ValueKind<std::vector<CertificateSpec>> kCertificates;
 extern const ValueKind<std::vector<CertificateSpec>> kCertificateFile;
@@ -73,6 +82,26 @@ extern const ValueKind<Rewrite> kRewrite;
 extern const ValueKind<std::optional<Rewrite>> kRouteRewrite;
 extern const ValueKind<Secret> kRedirectTo;
 extern const ValueKind<std::string> kRouteName;
+
+// identity: kinds_auth.cc, kinds_api_keys.cc
+extern const ValueKind<IssuerSpec> kIssuer;
+extern const ValueKind<std::optional<JwksSource>> kJwks;
+extern const ValueKind<std::vector<std::string>> kAudience;
+extern const ValueKind<std::vector<std::string>> kAlgorithms;
+extern const ValueKind<std::string> kTokenType;
+extern const ValueKind<std::string> kUserClaim;
+extern const ValueKind<std::vector<std::string>> kThumbprints;
+extern const ValueKind<Rate> kRate;
+extern const ValueKind<std::vector<SendItem>> kSend;
+extern const ValueKind<std::optional<AuthRule>> kAuthRule;
+extern const ValueKind<std::string> kApiKeyFile;
+extern const ValueKind<std::array<std::uint8_t, 32>> kSha256;
+extern const ValueKind<std::vector<std::pair<std::string, std::string>>> kClaims;
+extern const ValueKind<std::optional<WallTime>> kPointInTime;
+extern const ValueKind<ApiKeysSpec> kApiKeyPlace;  // `in` and `name`
+
+// What `auth` may be besides names of issuers.
+std::span<const std::string_view> mode_words();
 
 // ---- for the kinds themselves
 // ---------------------------------------------------------------------------------

@@ -57,8 +57,8 @@ std::optional<std::string> show_hosts(const Field&, const std::vector<HostPatter
   return show_list(items);
 }
 
-bool read_when_value(Reader& reader, const Node& node, const Field&, When& out) {
-  return read_when(reader, node, out);
+bool read_when_value(Reader& reader, const Node& node, const Field& field, When& out) {
+  return read_when(reader, node, out, field.name);
 }
 
 std::optional<std::string> show_when(const Field&, const When& value) {
@@ -207,8 +207,7 @@ std::optional<std::string> show_route_name(const Field& field, const std::string
 
 constexpr std::string_view kTextsSchema =
     R"({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})";
-constexpr std::string_view kWhenSchema =
-    R"({"anyOf": [{"$ref": "#/$defs/condition_set"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition_set"}}]})";
+constexpr std::string_view kWhenSchema = R"({"$ref": "#/$defs/conditions"})";
 
 }  // namespace
 

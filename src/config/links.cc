@@ -150,6 +150,10 @@ void check_references(Reader& reader, const Spec& spec) {
       check_listener(reader, reference, spec);
       continue;
     }
+    if (reference.to == Reference::To::issuer) {
+      check_issuer(reader, reference, spec);
+      continue;
+    }
     const auto service = services.find(reference.name);
     const bool known = service != services.end();
     const bool good = known && (reference.version.empty() ||

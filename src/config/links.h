@@ -8,6 +8,10 @@ namespace gatehouse::config {
 
 // Services and listeners that are named must exist.
 void check_references(Reader& reader, const Spec& spec);
+// One of these names: an issuer, or `api_keys`.
+void check_issuer(Reader& reader, const Reference& reference, const Spec& spec);
+// What asks who the user is needs `auth` at the top; the services of one route ask for the same.
+void check_auth(Reader& reader, const Spec& spec);
 // Two listeners, or one and the admin API, on one port.
 void check_ports(Reader& reader, const Spec& spec);
 // A service's own `rewrite` must be filled by the paths of the routes that use it.

@@ -116,14 +116,15 @@ void link(Reader& reader, Spec& spec) {
     spec.listeners.back().name = "public";
   }
   if (spec.state.empty()) spec.state = Secret::plain(default_state(reader.environment()));
-  if (const UrlSpec* url = verified_by_system(spec)) {
+  if (const Location* at = verified_by_system(spec)) {
     if (auto read = read_system_authorities(reader.environment())) {
       spec.system_ca = std::move(*read);
     } else {
-      reader.error(url->at, read.error(), "Give the service `tls: {ca: FILE}`, or correct the variable");
+      reader.error(*at, read.error(), "Correct the variable; a service may have `tls: {ca: FILE}` instead");
     }
   }
   check_references(reader, spec);
+  check_auth(reader, spec);
   check_ports(reader, spec);
   add_base_routes(reader, spec);
   check_rewrites(reader, spec);

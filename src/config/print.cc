@@ -51,7 +51,7 @@ class Printer {
         return true;
       case Shape::optional:
         if (field.groups.size(member) == 0) {
-          if (field.options.default_text != "off") return absent(field, indent);
+          if (field.options.default_text != "off" && entry == nullptr) return absent(field, indent);
           line(fmt::format("{}: off", field.name), origin(entry));
           return true;
         }

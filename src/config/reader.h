@@ -19,7 +19,7 @@ namespace gatehouse::config {
 
 // A name that must exist once everything is read.
 struct Reference {
-  enum class To : std::uint8_t { service, listener };
+  enum class To : std::uint8_t { service, listener, issuer };
   To to = To::service;
   std::string name;
   std::string version;  // of a service; may be empty

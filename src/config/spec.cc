@@ -20,4 +20,15 @@ std::string shown(const Target& target) {
   return target.version.empty() ? target.service : target.service + '.' + target.version;
 }
 
+std::string shown(const OriginPattern& origin) {
+  if (!origin.shown.empty()) return origin.shown;
+  if (origin.kind == OriginPattern::Kind::every) return "*";
+  return origin.scheme + (origin.kind == OriginPattern::Kind::below ? "*" : "") + origin.host;
+}
+
+const CorsSpec* cors_of(const RouteSpec& route, const ServiceSpec* service) noexcept {
+  if (route.cors_given) return route.cors ? &*route.cors : nullptr;
+  return service != nullptr && service->cors ? &*service->cors : nullptr;
+}
+
 }  // namespace gatehouse::config

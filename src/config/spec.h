@@ -144,6 +144,112 @@ struct Condition {
 using ConditionSet = std::vector<Condition>;  // all must hold
 using When = std::vector<ConditionSet>;       // any may hold; empty = always
 
+// ---- identity (rules 3 and 7)
+// -------------------------------------------------------------------------------
+
+struct Rate {  // `50/s burst 100`
+  std::uint64_t count = 0;
+  Duration per{1s};
+  std::uint64_t burst = 0;  // as many as `count` where it is not said
+  friend bool operator==(const Rate&, const Rate&) = default;
+};
+
+// A header that tells the service about the user.
+struct SendItem {
+  enum class From : std::uint8_t {
+    user,
+    claim,
+    issuer,  // the name of the issuer, or `api_keys`
+    method,  // `jwt` or `api_key`
+    remove   // of `authorization` only: the credential itself is not passed on
+  };
+  std::string header;  // lower case
+  From from = From::user;
+  std::string claim;  // of From::claim
+  friend bool operator==(const SendItem&, const SendItem&) = default;
+};
+
+// An http or https URL with a path.
+struct WebUrl {
+  std::string shown;  // as written (a substitution as its source): what may be printed
+  std::string host;   // name, or address without brackets; lower case
+  std::uint16_t port = 443;
+  bool tls = true;
+  std::string target;  // path and query, at least `/`
+};
+
+// The keys of an issuer: a URL that is fetched, or a file, whose text is here and which is watched.
+struct JwksSource {
+  std::string shown;  // what may be printed
+  std::optional<WebUrl> url;
+  std::string text;  // of the file (or of a `$NAME` that holds it)
+  Location at;
+};
+
+struct ApiKeySpec {
+  std::string name;                                         // the user
+  std::array<std::uint8_t, 32> sha256{};                    // of the key as it is sent
+  std::vector<std::pair<std::string, std::string>> claims;  // name, text; a list gives several of one name
+  std::optional<WallTime> expires;                          // from this moment on it is refused
+  bool disabled = false;
+  bool of_file = false;  // stands in ApiKeysSpec::file
+  Location at;
+  Written written{};
+};
+
+struct ApiKeysSpec {
+  enum class In : std::uint8_t { header, query, cookie };
+  std::vector<ApiKeySpec> keys;  // those of the configuration, then those of `file`; names and hashes unique
+  std::string file;              // as it may be printed; empty = none
+  In in = In::header;
+  std::string name = "x-api-key";  // of the header (lower case), query parameter or cookie
+  bool send = false;               // the key is passed on to the service
+  Location at;
+  Written written{};
+};
+
+// Where the keys of an issuer come from: exactly one of `discovery`, `jwks`, `secret`.
+struct IssuerSpec {
+  std::string name;                 // `main` where only one is written
+  std::string issuer;               // the `iss` of its tokens, byte for byte
+  std::string shown;                // of `issuer`, what may be printed
+  std::optional<WebUrl> discovery;  // of the document that names the keys; where nothing else gives them
+  std::optional<JwksSource> jwks;
+  Secret secret;                      // of HS; at least 256 bits
+  std::vector<std::string> audience;  // one of them has to be in `aud`; empty = any
+  std::vector<std::string> algs;      // as `RS256`; resolved, never empty once loaded
+  std::string typ;                    // required `typ`; empty = any
+  std::string user = "sub";           // the claim that names the user
+  Duration leeway{60s};
+  Duration keep_removed_keys{10min};
+  std::vector<std::string> revoked;  // thumbprints of keys (RFC 7638, SHA-256, base64url: 43 characters)
+  Location at;
+  Written written{};
+};
+
+// What a route, service, listener, or `auth` for all of them asks. See auth_rules.h for which one decides.
+struct AuthRule {
+  enum class Mode : std::uint8_t { required, optional, off };
+  Mode mode = Mode::required;
+  std::vector<std::string> issuers{};  // names, `api_keys` for these; empty = all
+  When require{};                      // empty = nothing further; only of Mode::required
+  Location at{};
+  std::string text{};  // as written: what may be shown
+};
+
+struct AuthSpec {
+  std::vector<IssuerSpec> issuers;  // may be empty where `api_keys` is given
+  IssuerSpec shared;                // what stands beside `issuer`; handed on to each that says nothing else
+  std::optional<ApiKeysSpec> api_keys;
+  std::vector<PathPattern> public_paths;
+  std::vector<SendItem> send{{"x-user", SendItem::From::user, {}}};
+  std::uint64_t cache_memory = 64ULL * 1024 * 1024;  // bytes, for the process
+  Rate bad_signatures{50, 1s, 50};                   // fresh ones, per address; more are answered 429
+  AuthRule rule;                                     // for all that says nothing narrower
+  Location at;
+  Written written{};
+};
+
 // ---- small values
 // ---------------------------------------------------------------------------------------------
 
@@ -163,6 +269,44 @@ struct HeadersSpec {
   HeaderOps request;
   HeaderOps response;
   Written written{};
+};
+
+// `*`, `https://shop.example.com`, `https://*.example.com`.
+struct OriginPattern {
+  enum class Kind : std::uint8_t {
+    every,
+    exact,
+    below  // one or more labels below the host, never the host itself
+  };
+  Kind kind = Kind::every;
+  // As browsers write an origin: lower case, without a default port.
+  std::string scheme;   // with its `://`
+  std::string host;     // with its port; of `below` with its leading dot
+  std::string shown{};  // as written, where a substitution is in it: what may be printed
+  friend bool operator==(const OriginPattern& a, const OriginPattern& b) noexcept {  // by meaning
+    return a.kind == b.kind && a.scheme == b.scheme && a.host == b.host;
+  }
+};
+
+// What may be printed of it.
+std::string shown(const OriginPattern& origin);
+
+// Which pages of other origins may read the answers, and what they may send (Fetch standard, section 3.3).
+struct CorsSpec {
+  std::vector<OriginPattern> origins;
+  std::vector<std::string> methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+  std::vector<std::string> headers = {"*"};  // of requests; `*` = those that are asked for
+  std::vector<std::string> expose;           // headers of answers
+  bool credentials = false;
+  Duration max_age{10min};
+  bool private_network = false;
+  Location at;
+  Written written{};
+  friend bool operator==(const CorsSpec& a, const CorsSpec& b) noexcept {  // by meaning
+    return a.origins == b.origins && a.methods == b.methods && a.headers == b.headers &&
+           a.expose == b.expose && a.credentials == b.credentials && a.max_age == b.max_age &&
+           a.private_network == b.private_network;
+  }
 };
 
 // `/y/*`, `/y/:id`; empty text = the path unchanged.
@@ -236,6 +380,7 @@ struct ListenerSpec {
   std::optional<ListenerTlsSpec> tls;
   std::uint16_t redirect = 0;  // HTTPS port to which every request is sent; 0 = none
   std::string hsts;            // Strict-Transport-Security; empty = off
+  std::optional<AuthRule> auth;
   Written written{};
 };
 
@@ -315,9 +460,11 @@ struct ServiceSpec {
   std::vector<Cidr> deny;
   std::vector<std::string> only;  // listeners; empty = all
   ServiceTlsSpec tls;             // of its https URLs
+  std::optional<CorsSpec> cors;   // nullopt = off
   bool encoded_slash_keep = false;
   std::uint64_t max_in_flight = 0;  // 0 = no limit
   std::optional<CanarySpec> canary;
+  std::optional<AuthRule> auth;
   Written written{};
 };
 
@@ -361,9 +508,15 @@ struct RouteSpec {
   std::int64_t priority = 0;
   std::optional<Duration> timeout;
   HeadersSpec headers;
-  bool base = false;  // a service's own route (rule 6)
+  std::optional<CorsSpec> cors;
+  bool cors_given = false;  // what stands here decides, `off` too; else the service's
+  bool base = false;        // a service's own route (rule 6)
+  std::optional<AuthRule> auth;
   Written written{};
 };
+
+// The `cors` that holds for a route to `service` (null for redirects and replies); null = off.
+const CorsSpec* cors_of(const RouteSpec& route, const ServiceSpec* service) noexcept;
 
 // ---- the rest
 // -------------------------------------------------------------------------------------------------
@@ -398,6 +551,7 @@ struct Spec {
   std::vector<ListenerSpec> listeners;
   std::vector<ServiceSpec> services;
   std::vector<RouteSpec> routes;  // as written, then the base routes of rule 6
+  std::optional<AuthSpec> auth;   // nullopt = nobody is asked who they are
   LogSpec log;
   Duration drain{30s};
   Duration ready_grace{0s};

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "config/yaml.h"
-
 namespace gatehouse::config {
 
 namespace {
@@ -99,7 +97,7 @@ void substitute(Reader& reader, Node& node) {
 }
 
 std::optional<std::string> contents(Reader& reader, const Node& node, const std::string& path,
-                                    const std::string& shown) {
+                                    const std::string& shown, std::size_t max_size) {
   if (!may_use(reader, node, path, shown)) return std::nullopt;
   auto text = reader.environment().read_file ? reader.environment().read_file(path) : std::nullopt;
   if (!text) {
@@ -107,8 +105,8 @@ std::optional<std::string> contents(Reader& reader, const Node& node, const std:
                  "It must be a regular file that the gateway's user may read");
     return std::nullopt;
   }
-  if (text->size() > kMaxFileSize) {
-    reader.error(node, fmt::format("the file `{}` is larger than {} MB", shown, kMaxFileSize / 1024 / 1024));
+  if (text->size() > max_size) {
+    reader.error(node, fmt::format("the file `{}` is larger than {} MB", shown, max_size / 1024 / 1024));
     return std::nullopt;
   }
   if (reader.files().size() >= kMaxFilesRead) {

@@ -2,10 +2,12 @@
 // inject YAML.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
 #include "config/reader.h"
+#include "config/yaml.h"
 
 namespace gatehouse::config {
 
@@ -18,7 +20,7 @@ std::string beside(const std::string& file, const std::string& path);
 // What the file holds, without its last line's end; it is one of those that control watches. Nothing, and
 // reported, if it cannot be read or may not be used. `shown`: what an error may call it.
 std::optional<std::string> contents(Reader& reader, const Node& node, const std::string& path,
-                                    const std::string& shown);
+                                    const std::string& shown, std::size_t max_size = kMaxFileSize);
 
 // True if the environment lets a configuration use this path; otherwise an error is added.
 bool may_use(Reader& reader, const Node& node, const std::string& path, const std::string& shown);

@@ -18,13 +18,18 @@ constexpr std::array<const char*, 4> kPlaces = {
 
 }  // namespace
 
-const UrlSpec* verified_by_system(const Spec& spec) {
+const Location* verified_by_system(const Spec& spec) {
   for (const ServiceSpec& s : spec.services) {
     if (!s.tls.verify || !s.tls.ca.empty()) continue;
     for (const VersionSpec& v : s.versions) {
       for (const UrlSpec& u : v.urls)
-        if (u.tls) return &u;
+        if (u.tls) return &u.at;
     }
+  }
+  if (!spec.auth) return nullptr;
+  for (const IssuerSpec& issuer : spec.auth->issuers) {
+    if (issuer.discovery && issuer.discovery->tls) return &issuer.at;
+    if (issuer.jwks && issuer.jwks->url && issuer.jwks->url->tls) return &issuer.jwks->at;
   }
   return nullptr;
 }

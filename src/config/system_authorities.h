@@ -9,8 +9,9 @@
 
 namespace gatehouse::config {
 
-// The first URL whose service is verified by them: `https`, without `ca`. Null: none is.
-const UrlSpec* verified_by_system(const Spec& spec);
+// Where the first `https` URL stands that is verified by them: of a service without `ca`, of an issuer or its
+// keys. Null: none is.
+const Location* verified_by_system(const Spec& spec);
 // $SSL_CERT_FILE, or the first of the usual places that holds certificates. Empty if none does, and where
 // $SSL_CERT_DIR names a folder instead: OpenSSL knows how to read those. An error if the file that is named
 // holds none: others must not be trusted in its place.

@@ -54,7 +54,32 @@ constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
     {"worker_processes", "workers"},
     {"threads", "workers"},
     {"code", "status"},
-    {"weight", "to"}};
+    {"weight", "to"},
+    {"authentication", "auth"},
+    {"jwt", "auth"},
+    {"oidc", "auth"},
+    {"issuers", "issuer"},
+    {"iss", "issuer"},
+    {"jwks_uri", "jwks"},
+    {"jwks_url", "jwks"},
+    {"audiences", "audience"},
+    {"aud", "audience"},
+    {"algorithms", "algs"},
+    {"clock_skew", "leeway"},
+    {"apikeys", "api_keys"},
+    {"keys_file", "file"},
+    {"hash", "sha256"},
+    {"origin", "origins"},
+    {"allow_origins", "origins"},
+    {"allowed_origins", "origins"},
+    {"allow_methods", "methods"},
+    {"allowed_methods", "methods"},
+    {"allow_headers", "headers"},
+    {"allowed_headers", "headers"},
+    {"expose_headers", "expose"},
+    {"exposed_headers", "expose"},
+    {"allow_credentials", "credentials"},
+    {"allow_private_network", "private_network"}};
 
 // What was meant by a key that the table lacks: a near name, a synonym, or another table's field.
 std::string hint_for(const Table& table, std::string_view key) {
@@ -148,12 +173,26 @@ void read_list(Reader& reader, const Node& node, const Field& field, void* membe
 }
 
 void read_optional(Reader& reader, const Node& node, const Field& field, std::string_view key, void* member) {
+  // Of the whole, which several files may hold: none adds to another, or turns it off.
+  if (field.options.in_include) {
+    if (const auto first = reader.first_of(member, std::string(field.name), reader.at(node))) {
+      reader.error(node,
+                   fmt::format("`{}` is defined twice, first at {}:{}", field.name, first->file, first->line),
+                   "Keep one of them");
+      return;
+    }
+  }
   if (node.is_scalar() && (node.value == "off" || node.value == "false")) {
     field.groups.clear(member);
     return;
   }
   void* element = field.groups.add(reader, member);
-  if (node.is_scalar() && (node.value == "on" || node.value == "true")) return;
+  if (field.table->at != nullptr) *field.table->at(element) = reader.at(node);
+  if (field.options.on && node.is_scalar() &&
+      (node.value == "on" || node.value == "true")) {  // all its defaults, if that will do
+    if (field.table->finish != nullptr) field.table->finish(reader, node, element);
+    return;
+  }
   read_table(reader, node, key, *field.table, element);
 }
 
@@ -197,22 +236,6 @@ bool read_short(Reader& reader, const Node& node, std::string_view key, const Ta
   return true;
 }
 
-void read_field(Reader& reader, const Node& node, const std::string& key, const Field& field, void* object) {
-  if (field.shape == Shape::elsewhere) return;
-  void* member = field.member(object);
-  switch (field.shape) {
-    case Shape::value: return read_value(reader, node, field, member);
-    case Shape::group:
-      if (field.table->at != nullptr) *field.table->at(member) = reader.at(node);
-      return read_table(reader, node, key, *field.table, member);
-    case Shape::optional: return read_optional(reader, node, field, key, member);
-    case Shape::named: return read_named(reader, node, field, member);
-    case Shape::list: return read_list(reader, node, field, member);
-    case Shape::elsewhere:
-    case Shape::later: return;
-  }
-}
-
 bool may_stand(Reader& reader, const Node& key, const Field& field, Part part) {
   if (field.shape == Shape::later) {
     reader.error(key, fmt::format("`{}` is not available in this version", field.name), "Remove it");
@@ -232,6 +255,22 @@ bool may_stand(Reader& reader, const Node& key, const Field& field, Part part) {
 }
 
 }  // namespace
+
+void read_field(Reader& reader, const Node& node, const std::string& key, const Field& field, void* object) {
+  if (field.shape == Shape::elsewhere) return;
+  void* member = field.member(object);
+  switch (field.shape) {
+    case Shape::value: return read_value(reader, node, field, member);
+    case Shape::group:
+      if (field.table->at != nullptr) *field.table->at(member) = reader.at(node);
+      return read_table(reader, node, key, *field.table, member);
+    case Shape::optional: return read_optional(reader, node, field, key, member);
+    case Shape::named: return read_named(reader, node, field, member);
+    case Shape::list: return read_list(reader, node, field, member);
+    case Shape::elsewhere:
+    case Shape::later: return;
+  }
+}
 
 std::size_t find_field(const Table& table, std::string_view name) noexcept {
   const auto found = std::ranges::find(table.fields, name, &Field::name);

@@ -51,6 +51,7 @@ struct Options {
   bool filled = false;              // an empty list is an error: it would read as none, but mean any
   bool in_defaults = true;          // may stand in `defaults`
   bool in_include = false;          // of the whole: may stand in an included file
+  bool on = true;                   // of a group that may be off: `on` is one with all its defaults
 };
 
 enum class Shape : std::uint8_t {
@@ -105,6 +106,9 @@ enum class Part : std::uint8_t { whole, include, defaults };  // which fields ma
 void read_table(Reader& reader, const Node& node, std::string_view key, const Table& table, void* object,
                 Part part = Part::whole);
 
+// Reads what stands under one field of `object`. `key`: the field's whole name, for errors.
+void read_field(Reader& reader, const Node& node, const std::string& key, const Field& field, void* object);
+
 // The position of `name` in the table, or the number of fields.
 std::size_t find_field(const Table& table, std::string_view name) noexcept;
 bool is_written(const Table& table, const Written& written, std::string_view name) noexcept;
@@ -128,10 +132,10 @@ void* member_of(void* object) {
   return &(static_cast<typename MemberOf<decltype(M)>::Struct*>(object)->*M);
 }
 
-template <auto M, class T = typename MemberOf<decltype(M)>::Type>
-constexpr Field value(std::string_view name, const ValueKind<T>& kind, std::string_view help,
-                      Options options = {}) {
-  Field field{.name = name, .help = help, .options = options, .kind = &kind, .member = member_of<M>};
+template <class T>
+constexpr Field value_at(void* (*member)(void*), std::string_view name, const ValueKind<T>& kind,
+                         std::string_view help, Options options) {
+  Field field{.name = name, .help = help, .options = options, .kind = &kind, .member = member};
   field.read = [](Reader& reader, const Node& node, const Field& f, void* member) {
     return static_cast<const ValueKind<T>*>(f.kind)->read(reader, node, f, *static_cast<T*>(member));
   };
@@ -139,6 +143,27 @@ constexpr Field value(std::string_view name, const ValueKind<T>& kind, std::stri
     return static_cast<const ValueKind<T>*>(f.kind)->show(f, *static_cast<const T*>(member));
   };
   return field;
+}
+
+template <auto M, class T = typename MemberOf<decltype(M)>::Type>
+constexpr Field value(std::string_view name, const ValueKind<T>& kind, std::string_view help,
+                      Options options = {}) {
+  return value_at<T>(member_of<M>, name, kind, help, options);
+}
+
+// A value of a struct within the struct, beside whose own fields it is written.
+template <auto Outer, auto Inner, class T = typename MemberOf<decltype(Inner)>::Type>
+constexpr Field value_within(std::string_view name, const ValueKind<T>& kind, std::string_view help,
+                             Options options = {}) {
+  return value_at<T>([](void* object) { return member_of<Inner>(member_of<Outer>(object)); }, name, kind,
+                     help, options);
+}
+
+// A value that fills more than one member of the struct.
+template <class T>
+constexpr Field value_of_all(std::string_view name, const ValueKind<T>& kind, std::string_view help,
+                             Options options = {}) {
+  return value_at<T>([](void* object) { return object; }, name, kind, help, options);
 }
 
 template <auto M>

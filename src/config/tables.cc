@@ -101,7 +101,8 @@ constinit const Field kListenerFields[] = {
                         "`https`, or `https:PORT`: every request is sent there (308), before anything else"),
     value<&L::hsts>("hsts", kHsts,
                     "Strict-Transport-Security; `on` is `max-age=31536000`. Never sent in clear text"),
-    later("auth"),
+    value<&L::auth>("auth", kAuthRule, "what is asked of who comes through it",
+                    {.default_text = "as `auth` at the top"}),
     later("proxy_protocol"),
     later("auth_check"),
     later("jwks"),
@@ -134,6 +135,41 @@ constinit const Field kHeadersFields[] = {
 };
 constinit const Table kHeadersTable =
     table_of<H>("headers", "Of a service or a route. The route's come after the service's.", kHeadersFields);
+
+// ---- cors
+// -------------------------------------------------------------------------------------------------------
+
+using C = CorsSpec;
+constinit const Field kCorsFields[] = {
+    value<&C::origins>(
+        "origins", kOrigins,
+        "whose pages may read the answers: `*` (all), an origin, or `https://*.example.com` (all "
+        "below it, never `example.com` itself)",
+        {.default_text = "required"}),
+    value<&C::methods>("methods", kCorsMethods, "methods they may use; `*` = the one that is asked for"),
+    value<&C::headers>("headers", kCorsHeaders,
+                       "request headers they may send; `*` = those that are asked for"),
+    value<&C::expose>("expose", kCorsHeaders, "response headers they may read besides the basic ones",
+                      {.default_text = "none"}),
+    value<&C::credentials>("credentials", kSwitch,
+                           "whether cookies and the like are sent along; never with the origin `*`"),
+    value<&C::max_age>("max_age", kDuration,
+                       "how long browsers may keep the answer to a preflight; their own limit is 2 h or 24 h",
+                       {.min = 0, .max = kDay}),
+    value<&C::private_network>(
+        "private_network", kSwitch,
+        "whether pages from the public internet may ask for what is in a private network"),
+};
+constinit const Table kCorsTable = [] {
+  Table table =
+      table_of<C>("cors",
+                  "Of a service or a route: which pages of other origins may read its answers. "
+                  "`cors: https://shop.example.com` is its origins. A route's replaces the service's.",
+                  kCorsFields);
+  table.short_field = "origins";
+  table.finish = finish_cors;
+  return table;
+}();
 
 // ---- services
 // ---------------------------------------------------------------------------------------------------
@@ -246,6 +282,8 @@ constinit const Field kServiceFields[] = {
                     {.default_text = "none"}),
     value<&S::only>("only", kListeners, "listeners through which it can be reached",
                     {.default_text = "all", .filled = true}),
+    optional<&S::cors>("cors", kCorsTable, "pages of other origins that may read the answers",
+                       {.default_text = "off"}),
     value<&S::encoded_slash_keep>("encoded_slash", kEncodedSlash,
                                   "whether `%2F` in a path is refused, or kept and forwarded as it came"),
     group<&S::tls>("tls", kServiceTlsTable, "of `https://` URLs"),
@@ -254,7 +292,8 @@ constinit const Field kServiceFields[] = {
                              {.min = 1, .max = 10'000'000, .zero = "none"}),
     value<&S::canary>("canary", kCanary, "a version and its share of what goes to the service as a whole",
                       {.in_defaults = false}),
-    later("auth"),
+    value<&S::auth>("auth", kAuthRule, "what is asked of who uses it; goes before `auth.public`",
+                    {.default_text = "the listener's"}),
     later("limit"),
     later("breaker"),
     later("fallback"),
@@ -264,7 +303,6 @@ constinit const Field kServiceFields[] = {
     later("queue"),
     later("idempotency"),
     later("sticky"),
-    later("cors"),
     later("compress"),
     later("validate"),
     later("mirror"),
@@ -334,7 +372,10 @@ constinit const Field kRouteFields[] = {
     value<&Route::timeout>("timeout", kOptionalDuration, "instead of the service's",
                            {.min = kMillisecond, .max = kDay, .default_text = "the service's"}),
     group<&Route::headers>("headers", kHeadersTable, "set, added and removed headers"),
-    later("auth"),
+    value<&Route::auth>("auth", kAuthRule, "what is asked of who uses it; goes before all others",
+                        {.default_text = "the service's"}),
+    optional<&Route::cors>("cors", kCorsTable, "instead of the service's; `off` is none",
+                           {.default_text = "the service's"}),
     later("experiment"),
     later("class"),
     later("limit"),
@@ -395,13 +436,16 @@ constinit const Field kTopFields[] = {
         "state", kFilePath, "folder for what outlives a restart",
         {.default_text = "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/gatehouse`, else `/var/lib/gatehouse`"}),
     elsewhere("include", &kInclude, nullptr,
-              "files with `services` and `routes`, so that teams own their part"),
+              "files with `services` and `routes`, so that teams own their part; one of them, or the main "
+              "file, may hold `auth`"),
     elsewhere("defaults", nullptr, &kServiceTable, "the same keys as a service, for all services"),
     groups<&Spec::listeners>("listen", Shape::named, kListenerTable, "the doors", {.short_name = "public"}),
     groups<&Spec::services>("services", Shape::named, kServiceTable, "what stands behind the gateway",
                             {.in_include = true}),
     groups<&Spec::routes>("routes", Shape::list, kRouteTable, "which requests go where",
                           {.in_include = true}),
+    optional<&Spec::auth>("auth", kAuthTable, "who is let in: with it, every route needs valid credentials",
+                          {.default_text = "off", .in_include = true, .on = false}),
     group<&Spec::log>("log", kLogTable, "the access log"),
     value<&Spec::drain>("drain", kDuration, "for what is in flight after SIGTERM", {.min = 0, .max = kDay}),
     value<&Spec::ready_grace>("ready_grace", kDuration,
@@ -412,7 +456,6 @@ constinit const Field kTopFields[] = {
     later("regions"),
     later("redis"),
     later("database"),
-    later("auth"),
     later("classes"),
     later("limits"),
     later("limit_memory"),
@@ -425,10 +468,10 @@ constinit const Field kTopFields[] = {
 };
 constinit const Table kTopTable = table_of<Spec>("", "The file itself.", kTopFields);
 
-constexpr const Table* kAllTables[] = {&kTopTable,      &kListenerTable,   &kListenerTlsTable, &kTimeoutTable,
+constexpr const Table* kOwnTables[] = {&kTopTable,      &kListenerTable,   &kListenerTlsTable, &kTimeoutTable,
                                        &kServiceTable,  &kServiceTlsTable, &kRetryTable,       &kHealthTable,
                                        &kRouteTable,    &kRedirectTable,   &kReplyTable,       &kHeadersTable,
-                                       &kHeaderOpTable, &kLogTable,        &kAdminTable};
+                                       &kHeaderOpTable, &kCorsTable,       &kLogTable,         &kAdminTable};
 
 }  // namespace
 
@@ -438,6 +481,16 @@ const Table& listener_tls_table() { return kListenerTlsTable; }
 const Table& service_table() { return kServiceTable; }
 const Table& route_table() { return kRouteTable; }
 const Table& canary_table() { return kCanaryTable; }
-std::span<const Table* const> all_tables() { return kAllTables; }
+const Table& cors_table() { return kCorsTable; }
+
+std::span<const Table* const> all_tables() {
+  static const std::vector<const Table*> kAll = [] {
+    std::vector<const Table*> all(std::begin(kOwnTables), std::end(kOwnTables));
+    const auto log = std::ranges::find(all, &kLogTable);
+    all.insert(log, auth_tables().begin(), auth_tables().end());
+    return all;
+  }();
+  return kAll;
+}
 
 }  // namespace gatehouse::config

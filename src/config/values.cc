@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <system_error>
 
@@ -82,7 +83,170 @@ std::string show_with_unit(std::uint64_t value, std::span<const Unit> units) {
   return fmt::format("{}{}", value, units.back().name);
 }
 
+// ---- rates
+// ---------------------------------------------------------------------------------------------------
+
+constexpr std::int64_t kMostOfRate = 1'000'000'000;
+constexpr std::pair<std::string_view, Duration> kRateUnits[] = {
+    {"s", 1s}, {"min", 1min}, {"h", 1h}, {"d", 24h}};
+constexpr std::pair<std::string_view, std::string_view> kForeignRateUnits[] = {
+    {"m", "min"},  {"minute", "min"}, {"sec", "s"}, {"second", "s"},
+    {"hour", "h"}, {"day", "d"},      {"rps", "s"}, {"ms", "s"}};
+
+std::string_view without_spaces(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+// A count of a rate; digits alone.
+std::optional<std::uint64_t> parse_count(std::string_view text) {
+  const auto number = parse_integer(text);
+  if (!number || *number < 1 || *number > kMostOfRate) return std::nullopt;
+  return static_cast<std::uint64_t>(*number);
+}
+
+Parsed<Duration> parse_rate_unit(std::string_view count, std::string_view unit) {
+  for (const auto& [name, per] : kRateUnits) {
+    if (name == unit) return per;
+  }
+  for (const auto& [theirs, ours] : kForeignRateUnits) {
+    if (theirs == unit)
+      return complain(fmt::format("`{}` is no unit of a rate", unit),
+                      fmt::format("Write `{}/{}`", count, ours));
+  }
+  return complain(fmt::format("`{}` is no unit of a rate", unit), "Write `/s`, `/min`, `/h` or `/d`");
+}
+
+// ---- points in time
+// ------------------------------------------------------------------------------------------
+
+// Exactly `digits` digits at the front of `text`, which are taken off.
+std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
+  if (text.size() < digits) return std::nullopt;
+  int number = 0;
+  for (char c : text.substr(0, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    number = number * 10 + (c - '0');
+  }
+  text.remove_prefix(digits);
+  return number;
+}
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+std::optional<std::chrono::sys_days> take_date(std::string_view& text) {
+  const auto year = take_digits(text, 4);
+  if (!year || !take(text, '-')) return std::nullopt;
+  const auto month = take_digits(text, 2);
+  if (!month || !take(text, '-')) return std::nullopt;
+  const auto day = take_digits(text, 2);
+  if (!day) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok() || *year < 1970 || *year > 2200) return std::nullopt;  // nanoseconds hold it
+  return std::chrono::sys_days(date);
+}
+
+// `12:00` or, if it may have them, seconds too.
+std::optional<std::chrono::seconds> take_clock(std::string_view& text, bool seconds) {
+  const auto hours = take_digits(text, 2);
+  if (!hours || *hours > 23 || !take(text, ':')) return std::nullopt;
+  const auto minutes = take_digits(text, 2);
+  if (!minutes || *minutes > 59) return std::nullopt;
+  std::chrono::seconds out = std::chrono::hours(*hours) + std::chrono::minutes(*minutes);
+  if (!seconds || !take(text, ':')) return out;
+  const auto rest = take_digits(text, 2);
+  if (!rest || *rest > 59) return std::nullopt;
+  return out + std::chrono::seconds(*rest);
+}
+
+// `Z` or `+02:00`: what is to be taken off.
+std::optional<std::chrono::seconds> take_zone(std::string_view& text) {
+  if (take(text, 'Z')) return std::chrono::seconds(0);
+  const bool east = text.starts_with('+');
+  if (!east && !text.starts_with('-')) return std::nullopt;
+  text.remove_prefix(1);
+  const auto offset = take_clock(text, false);
+  if (!offset) return std::nullopt;
+  return east ? *offset : -*offset;
+}
+
 }  // namespace
+
+Parsed<Rate> parse_rate(std::string_view text) {
+  constexpr std::string_view kUsage = "Write for example `50/s` or `1000/min burst 50`";
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos)
+    return complain(fmt::format("`{}` is no rate", text),
+                    parse_count(text) ? fmt::format("Write `{}/s`", text) : std::string(kUsage));
+  const std::string_view number = text.substr(0, slash);
+  const auto count = parse_count(number);
+  if (!count)
+    return complain(fmt::format("`{}` is no number from 1 to {}", number, kMostOfRate), std::string(kUsage));
+  const std::size_t space = text.find(' ', slash);
+  const auto per = parse_rate_unit(
+      number, text.substr(slash + 1, space == std::string_view::npos ? space : space - slash - 1));
+  if (!per) return std::unexpected(per.error());
+  Rate rate{*count, *per, *count};
+  const std::string_view rest =
+      space == std::string_view::npos ? std::string_view{} : without_spaces(text.substr(space));
+  if (rest.empty()) return rate;
+  if (rest.starts_with("per ") || rest.find(" per ") != std::string_view::npos)
+    return complain("what this rate is counted by cannot be chosen",
+                    fmt::format("Write `{}`", without_spaces(text.substr(0, text.find(" per ")))));
+  if (!rest.starts_with("burst "))
+    return complain(fmt::format("`{}` after the rate", rest), std::string(kUsage));
+  const std::string_view most = without_spaces(rest.substr(6));
+  const auto burst = parse_count(most);
+  if (!burst)
+    return complain(fmt::format("the burst `{}` is no number from 1 to {}", most, kMostOfRate),
+                    std::string(kUsage));
+  rate.burst = *burst;
+  return rate;
+}
+
+std::string show_rate(const Rate& rate) {
+  std::string_view unit = "s";
+  for (const auto& [name, per] : kRateUnits) {
+    if (per == rate.per) unit = name;
+  }
+  const std::string text = fmt::format("{}/{}", rate.count, unit);
+  return rate.burst == rate.count ? text : fmt::format("{} burst {}", text, rate.burst);
+}
+
+Parsed<WallTime> parse_wall_time(std::string_view text) {
+  const auto wrong = [&] {
+    return complain(fmt::format("`{}` is no point in time", text),
+                    "Write for example `2026-12-31` (in UTC) or `2026-12-31T18:00:00+02:00`");
+  };
+  std::string_view rest = text;
+  const auto date = take_date(rest);
+  if (!date) return wrong();
+  if (rest.empty()) return WallTime(*date);
+  if (!take(rest, 'T')) return wrong();
+  const auto clock = take_clock(rest, true);
+  if (!clock) return wrong();
+  if (rest.empty())
+    return complain(fmt::format("`{}` has no time zone", text), fmt::format("Write `{}Z` for UTC", text));
+  const auto zone = take_zone(rest);
+  if (!zone || !rest.empty()) return wrong();
+  return WallTime(*date + *clock - *zone);
+}
+
+std::string show_wall_time(WallTime time) {
+  const auto days = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date{days};
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time - days).count();
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), seconds / 3600,
+                     seconds / 60 % 60, seconds % 60);
+}
 
 std::string lower_case(std::string_view text) {
   std::string out(text);

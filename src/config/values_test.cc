@@ -1,5 +1,6 @@
 #include "config/values.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -26,6 +27,142 @@ TEST(Values, DurationsAreReadAndShown) {
     EXPECT_FALSE(parse_duration(text).has_value()) << text;
   }
   EXPECT_FALSE(parse_duration("9999999999999h").has_value());
+}
+
+TEST(Values, RatesAreReadAndShown) {
+  EXPECT_EQ(parse_rate("50/s"), (Rate{50, 1s, 50}));
+  EXPECT_EQ(parse_rate("1/d"), (Rate{1, 24h, 1}));
+  EXPECT_EQ(parse_rate("1000000/s"), (Rate{1'000'000, 1s, 1'000'000}));
+  EXPECT_EQ(parse_rate("1000000000/h"), (Rate{1'000'000'000, 1h, 1'000'000'000}));
+  EXPECT_EQ(parse_rate("1000/min burst 50"), (Rate{1000, 1min, 50}));
+  EXPECT_EQ(parse_rate("10/h  burst   200 "), (Rate{10, 1h, 200}));
+  for (std::string_view text : {"1/d", "50/s", "1000/min burst 50", "10/h burst 200", "1000000/s"}) {
+    const auto rate = parse_rate(text);
+    ASSERT_TRUE(rate.has_value()) << text;
+    EXPECT_EQ(show_rate(*rate), text);
+  }
+}
+
+TEST(Values, WhatIsNoRateIsExplained) {
+  for (std::string_view text : {"",
+                                "/",
+                                "/s",
+                                "50",
+                                "50/",
+                                "50/ s",
+                                "50 /s",
+                                "0/s",
+                                "-1/s",
+                                "+1/s",
+                                "1.5/s",
+                                "50/5s",
+                                "50/S",
+                                "50/s burst",
+                                "50/s burst ",
+                                "50/s burst 0",
+                                "50/s burst x",
+                                "50/s bursts 5",
+                                "50/s burst 5 6",
+                                "50/s 100",
+                                "50/sburst 5",
+                                "1000000001/s",
+                                "99999999999999999999/s",
+                                "50/s burst 99999999999999999999",
+                                "50/s per ip",
+                                "50/s burst 5 per user"}) {
+    EXPECT_FALSE(parse_rate(text).has_value()) << text;
+  }
+  EXPECT_EQ(parse_rate("50").error().instead, "Write `50/s`");
+  EXPECT_EQ(parse_rate("50/sec").error().instead, "Write `50/s`");
+  EXPECT_EQ(parse_rate("50/minute burst 5").error().instead, "Write `50/min`");
+  EXPECT_EQ(parse_rate("50/s per user").error().instead, "Write `50/s`");
+  EXPECT_EQ(parse_rate("50/s burst 100 per ip").error().instead, "Write `50/s burst 100`");
+}
+
+TEST(Values, PointsInTime) {
+  using std::chrono::sys_days;
+  using std::chrono::year;
+  const WallTime day = sys_days(year(2026) / 12 / 31);
+  EXPECT_EQ(parse_wall_time("2026-12-31"), day);
+  EXPECT_EQ(parse_wall_time("2026-12-31T00:00:00Z"), day);
+  EXPECT_EQ(parse_wall_time("2026-12-31T02:30+02:00"), day + 30min);
+  EXPECT_EQ(parse_wall_time("2026-12-31T02:30:05-01:30"), day + 4h + 5s);
+  EXPECT_EQ(parse_wall_time("1970-01-01"), WallTime{});
+  EXPECT_EQ(show_wall_time(day + 23h + 59min + 58s), "2026-12-31T23:59:58Z");
+  EXPECT_EQ(parse_wall_time(show_wall_time(day + 12h)), day + 12h);
+  EXPECT_EQ(show_wall_time(WallTime{} - 1s), "1969-12-31T23:59:59Z");
+  EXPECT_TRUE(parse_wall_time("2024-02-29").has_value());
+  EXPECT_TRUE(parse_wall_time("2200-12-31T23:59:59-23:59").has_value());
+  for (std::string_view text : {"",
+                                "2026",
+                                "2026-12",
+                                "2026-13-01",
+                                "2026-00-01",
+                                "2026-02-29",
+                                "2026-12-32",
+                                "26-12-31",
+                                "2026-12-31T",
+                                "2026-12-31T24:00Z",
+                                "2026-12-31T10:60Z",
+                                "2026-12-31T10:00:60Z",
+                                "2026-12-31T10:00",
+                                "2026-12-31 10:00Z",
+                                "2026-12-31T10:00Zx",
+                                "2026-12-31T10:00+2",
+                                "2026-12-31T10:00:00.5Z",
+                                "2026-12-31x",
+                                "1969-12-31",
+                                "9999-12-31",
+                                "2026/12/31"}) {
+    EXPECT_FALSE(parse_wall_time(text).has_value()) << text;
+  }
+}
+
+TEST(Values, UrlsOfTheWeb) {
+  const auto url = parse_web_url("HTTPS://ID.Example.com/realms/a?x=1");
+  ASSERT_TRUE(url.has_value());
+  EXPECT_EQ(url->host, "id.example.com");
+  EXPECT_EQ(url->port, 443);
+  EXPECT_TRUE(url->tls);
+  EXPECT_EQ(url->target, "/realms/a?x=1");
+  EXPECT_EQ(parse_web_url("https://a")->target, "/");
+  EXPECT_EQ(parse_web_url("https://a?x")->target, "/?x");
+  EXPECT_EQ(parse_web_url("http://[::1]:81/x")->host, "::1");
+  EXPECT_EQ(parse_web_url("http://[::1]:81/x")->port, 81);
+  EXPECT_EQ(parse_web_url("http://a")->port, 80);
+  for (std::string_view text : {"",
+                                "a",
+                                "//a",
+                                "ftp://a",
+                                "https://",
+                                "https:///x",
+                                "https://a b",
+                                "https://a/ b",
+                                "https://u:p@a",
+                                "https://u@a/x",
+                                "https://a#f",
+                                "https://a/x#f",
+                                "https://a:0",
+                                "https://a:65536",
+                                "https://a:x",
+                                "https://a/\\",
+                                "https://a/\r\nx",
+                                "https://\xc3\xa4/",
+                                "https://a..b",
+                                "https://[::1",
+                                "https://a\\@b"}) {
+    EXPECT_FALSE(parse_web_url(text).has_value()) << text;
+  }
+  EXPECT_TRUE(parse_web_url("https://a/u@b").has_value()) << "an @ in the path is no user";
+  EXPECT_EQ(parse_web_url("https://me:hunter2@a").error().message.find("hunter2"), std::string::npos);
+}
+
+TEST(Values, LoopbackIsThisMachineAlone) {
+  for (std::string_view host : {"localhost", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"})
+    EXPECT_TRUE(is_loopback(host)) << host;
+  for (std::string_view host :
+       {"", "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "::2", "0.0.0.0", "::"})
+    EXPECT_FALSE(is_loopback(host)) << host;
 }
 
 TEST(Values, SizesAreInUnitsOf1024) {
@@ -98,6 +235,54 @@ TEST(Values, Hosts) {
   }
 }
 
+TEST(Values, Origins) {
+  const std::pair<std::string_view, std::string_view> good[] = {
+      {"*", "*"},
+      {"https://shop.example.com", "https://shop.example.com"},
+      {"HTTPS://Shop.Example.COM:443", "https://shop.example.com"},
+      {"http://localhost:80", "http://localhost"},
+      {"http://localhost:443", "http://localhost:443"},
+      {"wss://a:443", "wss://a"},
+      {"http://127.0.0.1:3000", "http://127.0.0.1:3000"},
+      {"http://[0:0:0::1]:8080", "http://[::1]:8080"},
+      {"capacitor://localhost", "capacitor://localhost"},
+      {"https://*.Example.com:8443", "https://*.example.com:8443"},
+      {"http://*.localhost", "http://*.localhost"}};
+  for (const auto& [text, means] : good) {
+    const auto origin = parse_origin_pattern(text);
+    ASSERT_TRUE(origin) << text;
+    EXPECT_EQ(shown(*origin), means);
+  }
+  for (std::string_view text : {"",
+                                "null",
+                                "shop.example.com",
+                                "https://",
+                                "https://a/",
+                                "https://a/b",
+                                "https://a?b",
+                                "https://a#b",
+                                "https://me@a",
+                                "https://a:0",
+                                "https://a:65536",
+                                "https://a:*",
+                                "https://*",
+                                "https://*.",
+                                "https://*.*.a",
+                                "https://a.*.b",
+                                "https://*a.b",
+                                "https://*.10.0.0.1",
+                                "https://*.[::1]",
+                                "https://::1",
+                                "//a",
+                                "1x://a",
+                                "ht tp://a",
+                                "https://a b",
+                                "https://caf\xc3\xa9.example",
+                                "https://a.",
+                                "https://a..b"})
+    EXPECT_FALSE(parse_origin_pattern(text)) << text;
+}
+
 TEST(Paths, PatternsAreTakenApart) {
   const auto path = parse_path_pattern("/a/:id/*");
   ASSERT_TRUE(path.has_value());
@@ -137,7 +322,7 @@ void reads_the_same(const std::string& text) {
   for (const std::string& written : {scalar_text(text), quoted_text(text)}) {
     Diagnostics diagnostics;
     const auto block = read_yaml("a: " + written + "\n", 0, "f", diagnostics);
-    const auto flow = read_yaml("{a: [" + written + ", " + written + "]}\n", 0, "f", diagnostics);
+    const auto flow = read_yaml(fmt::format("{{a: [{0}, {0}]}}\n", written), 0, "f", diagnostics);
     ASSERT_TRUE(block && flow) << written;
     EXPECT_EQ(block->members.at(0).value.value, text) << written;
     EXPECT_EQ(flow->members.at(0).value.items.at(0).value, text) << written;

@@ -185,12 +185,12 @@ void parse(std::string_view text, Builder& builder, const std::string& name, Dia
 }  // namespace
 
 std::optional<Node> read_yaml(std::string_view text, std::uint16_t file, const std::string& name,
-                              Diagnostics& diagnostics) {
-  if (text.size() > kMaxFileSize) {
+                              Diagnostics& diagnostics, std::size_t max_size) {
+  if (text.size() > max_size) {
     diagnostics.push_back({Diagnostic::Level::error,
                            {name, 0, 0},
-                           fmt::format("the file is larger than {} MB", kMaxFileSize / 1024 / 1024),
-                           "Split it with `include`"});
+                           fmt::format("the file is larger than {} MB", max_size / 1024 / 1024),
+                           max_size == kMaxFileSize ? "Split it with `include`" : ""});
     return std::nullopt;
   }
   if (auto trouble = forbidden_byte(text, name)) {
