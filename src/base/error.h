@@ -37,7 +37,24 @@ enum class Errc : std::uint8_t {
   no_route,
   method_not_allowed,
   denied,
-  unauthorized,
+  origin_denied,  // a page of this origin may not ask
+  unauthorized,   // no credentials
+  conflicting_credentials,
+  token_malformed,
+  token_algorithm,
+  token_type,
+  token_issuer,
+  token_audience,
+  token_expired,
+  token_not_yet_valid,
+  token_bound,  // to a sender who would have to prove more
+  token_unknown_key,
+  token_signature,
+  api_key_unknown,
+  api_key_expired,      // or disabled
+  insufficient,         // good credentials, but not enough
+  too_many_bad_tokens,  // of this address
+  identity_undecided,   // the keys to judge by could not be had
   saturated,
   shutting_down,
   out_of_resources,

@@ -1,10 +1,11 @@
 // What the admin API does: publish, reload, roll back, set the log level.
 #include <fmt/format.h>
 
+#include "base/json_text.h"
 #include "control/admin_call.h"
 #include "control/admin_target.h"
 #include "control/control.h"
-#include "control/json_text.h"
+#include "control/explanation.h"
 
 namespace gatehouse::control {
 namespace {
@@ -49,6 +50,18 @@ gateway::Reply not_read(AdminCall& call, const Error& e) {
   return problem(call.x, errc_info(e.code).status ? errc_info(e.code).status : 400, e.detail);
 }
 
+// A command of the query's `issuer` and `kid` to the background task `keys`.
+AdminReply command_keys(AdminCall call, std::string verb) {
+  gateway::BackgroundTask* task = call.control.task("keys");
+  if (!task) co_return problem(call.x, 422, "this gateway keeps no keys");
+  gateway::Command command{.verb = std::move(verb), .arguments = {}, .who = call.who};
+  for (std::string_view name : {"issuer", "kid"})
+    if (auto value = query_value(call.x, name)) command.arguments.emplace_back(name, std::move(*value));
+  auto result = co_await task->command(std::move(command));
+  if (!result) co_return problem(call.x, 422, result.error());
+  co_return json_reply(call.x, 200, *result);
+}
+
 // Publication waits for the first configuration: before it there is nothing to change.
 bool started(AdminCall& call) { return call.control.configuration().running().version != 0; }
 
@@ -81,6 +94,20 @@ AdminReply roll_back(AdminCall call) {
   auto result =
       co_await call.control.configuration().change({.kind = Change::Kind::rollback, .who = call.who});
   co_return answer_to(call, result);
+}
+
+AdminReply revoke_key(AdminCall call) { return command_keys(std::move(call), "revoke"); }
+AdminReply unrevoke_key(AdminCall call) { return command_keys(std::move(call), "unrevoke"); }
+
+// The body is the token: a URL would be kept by who knows whom.
+AdminReply inspect_token(AdminCall call) {
+  auto token = co_await read_body(call);
+  if (!token) co_return not_read(call, token.error());
+  auto snapshot = call.control.publisher().snapshot();
+  if (!snapshot) co_return too_early(call);
+  const auto findings = inspect_token(*snapshot, *token, call.control.loop().wall());
+  if (!findings) co_return problem(call.x, 422, "the running configuration has no `auth`");
+  co_return json_reply(call.x, 200, findings_json(*findings));
 }
 
 // The body is a level by itself or as JSON: `debug`, `{"level":"debug"}`.

@@ -8,10 +8,13 @@
 #include "control/configuration.h"
 #include "gateway/exchange.h"
 
+namespace gatehouse {
+class JsonText;
+}
+
 namespace gatehouse::control {
 
 class Control;
-class JsonText;
 
 struct AdminCall {
   Control& control;
@@ -45,10 +48,14 @@ AdminReply show_services(AdminCall call);
 AdminReply show_explanation(AdminCall call);
 AdminReply show_version(AdminCall call);
 AdminReply show_log_level(AdminCall call);
+AdminReply show_keys(AdminCall call);
 // ... and done (admin_actions.cc).
 AdminReply put_config(AdminCall call);
 AdminReply reload(AdminCall call);
 AdminReply roll_back(AdminCall call);
 AdminReply put_log_level(AdminCall call);
+AdminReply revoke_key(AdminCall call);
+AdminReply inspect_token(AdminCall call);
+AdminReply unrevoke_key(AdminCall call);
 
 }  // namespace gatehouse::control

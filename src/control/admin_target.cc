@@ -4,10 +4,10 @@
 
 #include <array>
 
+#include "base/json_text.h"
 #include "control/admin_access.h"
 #include "control/admin_call.h"
 #include "control/control.h"
-#include "control/json_text.h"
 #include "http/path.h"
 
 namespace gatehouse::control {
@@ -30,8 +30,12 @@ constexpr std::array kRoutes{
     AdminRoute{http::Method::get, "/routes", false, show_routes},
     AdminRoute{http::Method::get, "/services", false, show_services},
     AdminRoute{http::Method::get, "/explain", false, show_explanation},
+    AdminRoute{http::Method::post, "/token/inspect", false, inspect_token},
     AdminRoute{http::Method::post, "/reload", false, reload},
     AdminRoute{http::Method::post, "/rollback", false, roll_back},
+    AdminRoute{http::Method::get, "/keys", false, show_keys},
+    AdminRoute{http::Method::post, "/keys/revoke", false, revoke_key},
+    AdminRoute{http::Method::post, "/keys/unrevoke", false, unrevoke_key},
     AdminRoute{http::Method::get, "/log-level", false, show_log_level},
     AdminRoute{http::Method::put, "/log-level", false, put_log_level},
     AdminRoute{http::Method::get, "/version", false, show_version},

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "config/loader.h"
 #include "config/values.h"
 #include "control/admin_call.h"
 #include "control/control.h"
 #include "control/explanation.h"
-#include "control/json_text.h"
 #include "http/path.h"
 
 namespace gatehouse::control {
@@ -97,6 +97,8 @@ AdminReply show_routes(AdminCall call) {
     json.begin_object().field("name", route.name).field("listener", open.listener).field("host", open.host);
     json.field("path", open.path).field("methods", open.methods).field("to", open.target);
     if (!open.when.empty()) json.field("when", open.when);
+    json.field("credentials", !open.open);
+    if (!open.auth.empty()) json.field("auth", open.auth);
     json.field("at", fmt::format("{}:{}:{}", route.at.file, route.at.line, route.at.column)).end_object();
   }
   co_return json_reply(call.x, 200, json.end_array().end_object().take());
@@ -134,7 +136,7 @@ AdminReply show_explanation(AdminCall call) {
     }
   });
   if (!trouble.empty()) co_return problem(call.x, 400, trouble);
-  auto answer = explain(snapshot->router(), snapshot->spec(), question);
+  auto answer = explain(*snapshot, question, call.control.loop().wall());
   if (!answer) co_return problem(call.x, 400, answer.error());
   co_return json_reply(call.x, 200, explanation_json(*answer, snapshot->spec()));
 }
@@ -149,6 +151,12 @@ AdminReply show_version(AdminCall call) {
       .field("can_roll_back", c.has_previous())
       .end_object();
   co_return json_reply(call.x, 200, json.end_object().take());
+}
+
+// Keys of issuers, as the background task of that name shows them.
+AdminReply show_keys(AdminCall call) {
+  const gateway::BackgroundTask* task = call.control.task("keys");
+  co_return json_reply(call.x, 200, task ? task->show() : "{\"issuers\":[]}\n");
 }
 
 AdminReply show_log_level(AdminCall call) {

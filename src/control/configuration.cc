@@ -104,6 +104,8 @@ net::Task<std::expected<void, config::Diagnostics>> Configuration::prepare_first
   auto prepared = co_await parts_.publisher.prepare(disk_.spec);
   if (!prepared) co_return std::unexpected(std::move(prepared.error()));
   if (auto more = last_word(*disk_.spec); !more.empty()) co_return std::unexpected(std::move(more));
+  for (const auto& d : prepared->snapshot->remarks())
+    if (d.level == config::Diagnostic::Level::warning) parts_.notice(Severity::warning, d.text());
   first_ = std::move(*prepared);
   co_return std::expected<void, config::Diagnostics>{};
 }
@@ -285,6 +287,7 @@ net::Task<ChangeResult> Configuration::publish(Running next, config::Diagnostics
     co_return refused(std::move(diagnostics), "the configuration cannot be put in force");
   }
   for (auto& d : needs_restart(*started_, *next.spec)) diagnostics.push_back(std::move(d));
+  for (const auto& d : prepared->snapshot->remarks()) diagnostics.push_back(d);
   next.version = prepared->snapshot->version();
   co_await parts_.publisher.commit(std::move(*prepared));
   previous_ = std::exchange(running_, std::move(next));

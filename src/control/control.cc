@@ -33,8 +33,12 @@ net::Task<bool> next(net::Signal& signal) {
 Control::Control(const Parts& parts, Source first)
     : parts_(parts),
       endpoints_(parts.loop, parts.resolver),
+      tasks_({parts.loop, parts.network, parts.resolver, parts.offload, parts.log, parts.filters,
+              parts.kept_files}),
       publisher_({parts.loop, parts.binder, parts.offload, registry_, parts.filters, endpoints_,
-                  parts.workers, parts.auto_connections}),
+                  parts.workers, parts.auto_connections,
+                  [this](std::shared_ptr<const gateway::Snapshot> s) { return tasks_.recall(std::move(s)); },
+                  [this](const std::shared_ptr<const gateway::Snapshot>& s) { tasks_.apply(s); }}),
       configuration_(
           {.loop = parts.loop,
            .offload = parts.offload,
@@ -49,6 +53,7 @@ Control::Control(const Parts& parts, Source first)
       admin_(parts.loop, parts.network, admin_sink_, {}),
       worker_drained_(parts.loop),
       self_(std::make_shared<Control*>(this)) {
+  registry_.set_process({parts.workers, parts.secret});
   key_log_ = registry_.get<net::TlsKeyLog>(gateway::kTlsKeyLog,
                                            [&] { return std::make_shared<net::TlsKeyLog>(parts.key_log); });
   started_at_ = parts.loop.wall();
@@ -255,6 +260,7 @@ std::string Control::metrics(MetricsFormat format) {
   source.open_descriptors = open_descriptors();
   const auto snapshot = publisher_.snapshot();  // the certificates' names are views into it
   if (snapshot) source.certificates = certificates_left(*snapshot, parts_.loop.wall());
+  source.tasks = tasks_.measure();
   source.started = started_at_;
   source.configured = configuration_.running().when;
   return render(source, format);

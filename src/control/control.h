@@ -4,11 +4,13 @@
 // Owner: the process, or the simulation, which runs it on its own loops and network. Thread: its loop.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "control/access_log.h"
+#include "control/background_tasks.h"
 #include "control/certificate_expiry.h"
 #include "control/configuration.h"
 #include "control/diagnostic_log.h"
@@ -55,6 +57,8 @@ class Control {
     std::function<std::expected<void, std::string>(const std::string& text)> keep_addresses{};
     // Hands to the system what the process has freed; a job of `offload`. Null: it keeps that.
     std::function<void()> give_back_memory{};
+    KeptFiles kept_files{};                 // of background tasks
+    std::array<std::uint8_t, 32> secret{};  // ProcessFacts::secret
   };
   Control(const Parts& parts, Source first);
   Control(const Control&) = delete;
@@ -77,6 +81,7 @@ class Control {
   Publisher& publisher() noexcept { return publisher_; }
   EndpointDirectory& endpoints() noexcept { return endpoints_; }
   const HealthChecks& health() const noexcept { return health_; }
+  gateway::BackgroundTask* task(std::string_view name) const noexcept { return tasks_.find(name); }
   DiagnosticLog& log() noexcept { return parts_.log; }
   net::Loop& loop() noexcept { return parts_.loop; }
   const std::string& random_token() const noexcept { return parts_.random_token; }
@@ -102,6 +107,7 @@ class Control {
   std::shared_ptr<net::TlsKeyLog> key_log_;
   gateway::StateRegistry registry_;  // touched by jobs of parts_.offload alone
   EndpointDirectory endpoints_;
+  BackgroundTasks tasks_;  // after what a snapshot's commit needs of it; what uses it stands below
   Publisher publisher_;
   Configuration configuration_;
   upstream::Client client_;

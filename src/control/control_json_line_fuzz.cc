@@ -43,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   r.endpoint = take();
   r.request_id = take();
   r.service_version = take();
+  r.user = take();
   Tls tls;
   tls.name = take();
   tls.peer.subject = take();

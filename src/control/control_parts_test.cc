@@ -11,10 +11,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/json_text.h"
 #include "control/admin_access.h"
 #include "control/after_peak.h"
 #include "control/file_watch.h"
-#include "control/json_text.h"
 #include "control/offload.h"
 #include "control/source.h"
 #include "control/state_folder.h"

@@ -69,13 +69,16 @@ class Gateway {
   static constexpr std::uint16_t kPort = 8080;
   static constexpr std::uint16_t kAdmin = 9900;
 
-  explicit Gateway(std::string text, std::map<std::string, std::string> more = {})
+  using Kinds = std::vector<std::unique_ptr<gateway::FilterKind>>;
+
+  explicit Gateway(std::string text, std::map<std::string, std::string> more = {}, Kinds filters = {})
       : world(1),
         control_host(world),
         client(world),
         resolver(control_host.loop),
         binder(world),
-        files(std::move(more)) {
+        files(std::move(more)),
+        kinds(std::move(filters)) {
     files["g.yaml"] = std::move(text);
     for (unsigned i = 0; i < 2; ++i) hosts.push_back(std::make_unique<net::MemoryHost>(world));
     environment.variable = [](const std::string& name) -> std::optional<std::string> {
@@ -95,7 +98,7 @@ class Gateway {
                                    .binder = binder,
                                    .offload = *offload,
                                    .log = *log,
-                                   .filters = {},
+                                   .filters = kinds,
                                    .environment = environment,
                                    .path = "g.yaml",
                                    .workers = 2,
@@ -104,7 +107,9 @@ class Gateway {
                                        [this](const std::string& known) {
                                          kept.push_back(known);
                                          return std::expected<void, std::string>{};
-                                       }},
+                                       },
+                                   .kept_files = kept_files(),
+                                   .secret = {7}},
                     read_source("g.yaml", environment));
   }
   ~Gateway() {
@@ -148,7 +153,10 @@ class Gateway {
   net::FakeResolver resolver;
   MemoryBinder binder;
   std::map<std::string, std::string> files;
-  std::vector<std::string> kept;  // addresses of names, each time that they were written
+  Kinds kinds;
+  std::vector<std::string> kept;             // addresses of names, each time that they were written
+  std::map<std::string, std::string> state;  // files of background tasks
+  bool state_full = false;
   config::Environment environment;
   NullSink sink;
   std::optional<DiagnosticLog> log;
@@ -161,6 +169,19 @@ class Gateway {
   net::Task<void> task;
 
  private:
+  KeptFiles kept_files() {
+    return {
+        .read = [this](const std::string& name) -> std::expected<std::optional<std::string>, std::string> {
+          auto f = state.find(name);
+          return f == state.end() ? std::nullopt : std::optional(f->second);
+        },
+        .write = [this](const std::string& name,
+                        const std::string& content) -> std::expected<void, std::string> {
+          if (state_full) return std::unexpected("the disk is full");
+          state[name] = content;
+          return {};
+        }};
+  }
   net::Task<void> run() {
     auto prepared = co_await control->prepare();
     if (!prepared) {

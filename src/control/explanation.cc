@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/arena.h"
 #include "base/ip.h"
-#include "control/json_text.h"
+#include "base/json_text.h"
+#include "gateway/preflight.h"
 #include "http/path.h"
 
 namespace gatehouse::control {
@@ -85,8 +87,33 @@ std::expected<std::pair<std::string, std::string>, std::string> parse_header(std
   return std::pair(std::string(trimmed(line.substr(0, colon))), std::string(trimmed(line.substr(colon + 1))));
 }
 
-std::expected<gateway::Explanation, std::string> explain(const gateway::Router& router,
-                                                         const config::Spec& spec, const Question& question) {
+namespace {
+
+// A preflight that the gateway answers is explained by the request that it announces.
+std::optional<gateway::Explanation> explain_preflight(const gateway::Router& router, const config::Spec& spec,
+                                                      gateway::RouteQuery query,
+                                                      gateway::RouterScratch& scratch) {
+  const std::string_view method = gateway::method_announced_by(*query.request);
+  if (method.empty()) return std::nullopt;
+  const gateway::RouteChoice choice = gateway::match_announced(router, query, method, scratch);
+  if (choice.kind != gateway::RouteChoice::Kind::found) return std::nullopt;
+  const config::RouteSpec& route = spec.routes[choice.route];
+  auto service = spec.services.end();
+  if (!route.to.empty())
+    service = std::ranges::find(spec.services, route.to.front().service, &config::ServiceSpec::name);
+  if (config::cors_of(route, service == spec.services.end() ? nullptr : &*service) == nullptr)
+    return std::nullopt;
+  gateway::Explanation e = gateway::explain(router, spec, query, scratch);
+  e.why = fmt::format("a preflight for {}, answered by `cors`: {}", method, e.why);
+  return e;
+}
+
+}  // namespace
+
+std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot, const Question& question,
+                                              WallTime now) {
+  const gateway::Router& router = snapshot.router();
+  const config::Spec& spec = snapshot.spec();
   BlockPool pool;
   Arena arena(pool);
   http::RequestHead head(arena);
@@ -117,21 +144,88 @@ std::expected<gateway::Explanation, std::string> explain(const gateway::Router& 
   head.query = target->query;
   std::string host = lower(gateway::without_root_dot(http::host_without_port(head.host)));
   gateway::RouteQuery query{.request = &head,
+                            .method = head.method,
+                            .method_text = head.method_text,
                             .host = host,
                             .path = head.path,
                             .client = client->bytes,
                             .listener = listener->name,
                             .attributes = nullptr};
   gateway::RouterScratch scratch(router);
-  return gateway::explain(router, spec, query, scratch);
+  if (auto answered = explain_preflight(router, spec, query, scratch)) return Explained{.route = *answered};
+  Explained e;
+  gateway::Attributes attributes;
+  const auto inspector = snapshot.filters().find<gateway::CredentialInspector>();
+  if (inspector) {
+    e.credentials = inspector->inspect(head, now, arena);
+    if (const auto* identity = e.credentials->caller.identity) attributes.items = identity->attributes;
+    query.attributes = &attributes;
+  }
+  e.route = gateway::explain(router, spec, query, scratch);
+  if (inspector && e.route.choice.kind == gateway::RouteChoice::Kind::found)
+    e.auth = inspector->judge(*e.credentials, query, spec, spec.routes[e.route.choice.route]);
+  if (e.credentials) e.credentials->caller.identity = nullptr;  // the arena's
+  return e;
 }
 
-std::string explanation_json(const gateway::Explanation& e, const config::Spec& spec) {
+std::optional<gateway::CredentialFindings> inspect_token(const gateway::Snapshot& snapshot,
+                                                         std::string_view token, WallTime now) {
+  const auto inspector = snapshot.filters().find<gateway::CredentialInspector>();
+  if (!inspector) return std::nullopt;
+  BlockPool pool;
+  Arena arena(pool);
+  gateway::CredentialFindings f = inspector->inspect_token(token, now, arena);
+  f.caller.identity = nullptr;
+  return f;
+}
+
+namespace {
+
+void put_findings(JsonText& json, const gateway::CredentialFindings& f) {
+  json.begin_object().field("method", f.method);
+  json.field("accepted", !f.method.empty() && !f.caller.refused && !f.undecided)
+      .field("undecided", f.undecided);
+  if (f.caller.refused) json.field("reason", errc_info(f.caller.refused->code).reason);
+  json.key("checks").begin_array();
+  for (const auto& check : f.checks)
+    json.begin_object().field("good", check.good).field("what", check.what).end_object();
+  json.end_array();
+  if (!f.document.empty()) json.field("document", f.document);
+  json.end_object();
+}
+
+std::string findings_text(const gateway::CredentialFindings& f) {
+  std::string out;
+  for (const auto& check : f.checks) out += fmt::format("  {} {}\n", check.good ? "+" : "-", check.what);
+  return out;
+}
+
+}  // namespace
+
+std::string findings_json(const gateway::CredentialFindings& f) {
+  JsonText json;
+  put_findings(json, f);
+  return json.take();
+}
+
+std::string explanation_json(const Explained& explained, const config::Spec& spec) {
+  const gateway::Explanation& e = explained.route;
   JsonText json;
   json.begin_object().field("result", choice_name(e.choice.kind)).field("why", e.why);
   if (e.choice.kind == gateway::RouteChoice::Kind::found) {
     const auto& route = spec.routes[e.choice.route];
     json.field("route", route.name).field("to", target_text(route)).field("at", place(route.at));
+  }
+  if (explained.credentials) {
+    json.key("credentials");
+    put_findings(json, *explained.credentials);
+  }
+  if (explained.auth) {
+    json.key("auth")
+        .begin_object()
+        .field("rule", explained.auth->rule)
+        .field("status", explained.auth->status);
+    json.field("why", explained.auth->why).end_object();
   }
   json.key("routes").begin_array();
   for (const auto& r : e.routes) {
@@ -143,7 +237,8 @@ std::string explanation_json(const gateway::Explanation& e, const config::Spec& 
   return json.end_array().end_object().take();
 }
 
-std::string explanation_text(const gateway::Explanation& e, const config::Spec& spec) {
+std::string explanation_text(const Explained& explained, const config::Spec& spec) {
+  const gateway::Explanation& e = explained.route;
   std::string out;
   if (e.choice.kind == gateway::RouteChoice::Kind::found) {
     const auto& route = spec.routes[e.choice.route];
@@ -151,6 +246,15 @@ std::string explanation_text(const gateway::Explanation& e, const config::Spec& 
   } else {
     out += e.why + "\n";
   }
+  if (explained.auth)
+    out += explained.auth->status == 0
+               ? fmt::format("\nauth {}: it goes on, {}\n", explained.auth->rule, explained.auth->why)
+               : fmt::format("\nauth {}: refused with {}, {}\n", explained.auth->rule, explained.auth->status,
+                             explained.auth->why);
+  if (explained.credentials && (!explained.auth || explained.auth->rule != "off"))
+    out += fmt::format("credentials: {}\n{}",
+                       explained.credentials->method.empty() ? "none" : explained.credentials->method,
+                       explained.credentials->checks.empty() ? "" : findings_text(*explained.credentials));
   bool header = false;
   for (const auto& r : e.routes) {
     if (r.kind == gateway::RouteVerdict::Kind::chosen) continue;

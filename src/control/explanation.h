@@ -2,13 +2,17 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
 #include "config/spec.h"
+#include "gateway/identity.h"
 #include "gateway/route_explain.h"
+#include "gateway/snapshot.h"
 
 namespace gatehouse::control {
 
@@ -23,12 +27,27 @@ struct Question {
 // `Name: value`; the error says what is wrong.
 std::expected<std::pair<std::string, std::string>, std::string> parse_header(std::string_view line);
 
-// `spec` is the one that `router` was compiled from. An error says why this is no request that could be
-// served.
-std::expected<gateway::Explanation, std::string> explain(const gateway::Router& router,
-                                                         const config::Spec& spec, const Question& question);
+struct Explained {
+  gateway::Explanation route;
+  // What its credentials are found to be, and what the route makes of them; where the configuration has
+  // `auth`.
+  std::optional<gateway::CredentialFindings> credentials{};  // without its `caller.identity`
+  std::optional<gateway::AuthOutcome> auth{};                // where there is a route
+  bool served() const noexcept {
+    return route.choice.kind == gateway::RouteChoice::Kind::found && (!auth || auth->status == 0);
+  }
+};
 
-std::string explanation_json(const gateway::Explanation& e, const config::Spec& spec);
-std::string explanation_text(const gateway::Explanation& e, const config::Spec& spec);
+// An error says why this is no request that could be served.
+std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot, const Question& question,
+                                              WallTime now);
+
+std::string explanation_json(const Explained& e, const config::Spec& spec);
+std::string explanation_text(const Explained& e, const config::Spec& spec);
+
+// A token alone (`token inspect`); nullopt: the configuration has no `auth`.
+std::optional<gateway::CredentialFindings> inspect_token(const gateway::Snapshot& snapshot,
+                                                         std::string_view token, WallTime now);
+std::string findings_json(const gateway::CredentialFindings& f);
 
 }  // namespace gatehouse::control

@@ -52,6 +52,8 @@ constexpr std::array kFields = {
     LogFieldInfo{LogField::trace_id, "trace_id", "text", LogDefault::yes, "of `traceparent`"},
     LogFieldInfo{LogField::client, "client", "text", LogDefault::yes,
                  "address of the client, after `trusted_proxies`"},
+    LogFieldInfo{LogField::user, "user", "text", LogDefault::yes,
+                 "who showed good credentials; `issuer:name` where there are several issuers or methods"},
     LogFieldInfo{LogField::tls, "tls", "text", LogDefault::over_tls, "`TLSv1.3` or `TLSv1.2`"},
     LogFieldInfo{LogField::tls_cipher, "tls_cipher", "text", LogDefault::no,
                  "suite of the connection, such as `TLS_AES_128_GCM_SHA256`"},
@@ -376,6 +378,7 @@ inline char* put_empty(char* out) noexcept {
     case LogField::request_id: return put_value(r.request_id, out);
     case LogField::trace_id: return put_value(r.trace_id, out);
     case LogField::client: return put_client(r.client, out);
+    case LogField::user: return r.user.empty() ? put_empty(out) : put_value(r.user, out);
     case LogField::tls:
     case LogField::tls_cipher:
     case LogField::tls_sni:
@@ -402,7 +405,7 @@ char* write_default(const gateway::RequestRecord& r, SecondText& second, char* o
 template <class Size>
 inline std::size_t add_texts(const gateway::RequestRecord& r, Size size) noexcept {
   return size(r.method) + size(r.host) + size(r.path) + size(r.query) + size(r.route) + size(r.service) +
-         size(r.service_version) + size(r.endpoint) + size(r.request_id) + size(r.trace_id);
+         size(r.service_version) + size(r.endpoint) + size(r.request_id) + size(r.trace_id) + size(r.user);
 }
 
 std::size_t bounded(std::string_view s) noexcept { return std::min(s.size(), kLongestLogValue); }

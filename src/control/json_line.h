@@ -37,6 +37,7 @@ enum class LogField : std::uint8_t {
   request_id,
   trace_id,
   client,
+  user,
   tls,
   tls_cipher,
   tls_sni,
@@ -88,7 +89,7 @@ inline constexpr std::size_t kLongestLogValue = 8192;
 
 // An upper bound of what write_line needs for this record.
 std::size_t line_bound(const gateway::RequestRecord& r) noexcept;
-inline constexpr std::size_t kLongestLine = std::size_t{700} << 10;
+inline constexpr std::size_t kLongestLine = std::size_t{750} << 10;
 
 // Writes the line with its newline; returns its end.
 char* write_line(const gateway::RequestRecord& r, const LineLayout& layout, SecondText& second,

@@ -102,8 +102,15 @@ TEST(JsonLine, AWholeRecord) {
       R"("version":"v2","status":200,"reason":"","total":0.001234,"own":0.000023,"first_byte":0.001200,)"
       R"("upstream":3.000001,"bytes_in":0,"bytes_out":12345,"tries":1,)"
       R"("request_id":"0123456789abcdef0123456789abcdef","trace_id":"fedcba9876543210fedcba9876543210",)"
-      R"("client":"203.0.113.9"})"
+      R"("client":"203.0.113.9","user":""})"
       "\n");
+}
+
+TEST(JsonLine, TheUser) {
+  RequestRecord r = ordinary();
+  r.user = "main:Zo\u00eb \"x\"";
+  EXPECT_EQ(Parsed(line_of(r)).text("user"), r.user);
+  EXPECT_EQ(Parsed(line_of(RequestRecord{})).text("user"), "");
 }
 
 TEST(JsonLine, AnEmptyRecordIsALineToo) {
@@ -125,10 +132,11 @@ TEST(JsonLine, FieldsInTheOrderThatIsAskedFor) {
 TEST(JsonLine, TheTableOfFields) {
   std::vector<std::string> all;
   for (const LogFieldInfo& f : log_fields()) all.emplace_back(f.name);
-  EXPECT_THAT(all, ElementsAre("time", "method", "host", "path", "query", "protocol", "route", "service",
-                               "endpoint", "version", "status", "reason", "total", "own", "first_byte",
-                               "upstream", "bytes_in", "bytes_out", "tries", "request_id", "trace_id",
-                               "client", "tls", "tls_cipher", "tls_sni", "tls_resumed", "tls_client"));
+  EXPECT_THAT(
+      all, ElementsAre("time", "method", "host", "path", "query", "protocol", "route", "service", "endpoint",
+                       "version", "status", "reason", "total", "own", "first_byte", "upstream", "bytes_in",
+                       "bytes_out", "tries", "request_id", "trace_id", "client", "user", "tls", "tls_cipher",
+                       "tls_sni", "tls_resumed", "tls_client"));
   Parsed every(line_of(ordinary(), LineLayout(all)));
   EXPECT_EQ(every.keys(), all);
   std::erase_if(all, [](const std::string& name) { return name == "query" || name.starts_with("tls"); });
@@ -140,7 +148,7 @@ TEST(JsonLine, WhatIsKnownOfTls) {
   Tls tls;
   RequestRecord r = ordinary();
   r.tls = &tls;
-  EXPECT_THAT(line_of(r), testing::EndsWith(R"("client":"203.0.113.9","tls":"TLSv1.3"})"
+  EXPECT_THAT(line_of(r), testing::EndsWith(R"("client":"203.0.113.9","user":"","tls":"TLSv1.3"})"
                                             "\n"));
   const std::vector<std::string> names = {"tls", "tls_cipher", "tls_sni", "tls_resumed", "tls_client"};
   EXPECT_EQ(line_of(r, LineLayout(names)),
@@ -199,7 +207,7 @@ TEST(JsonLine, TheWorstTextsFitTheBound) {
   const std::string nasty(100'000, '\x01');
   RequestRecord r = ordinary();
   r.method = r.host = r.path = r.query = r.route = r.service = r.endpoint = r.service_version = r.request_id =
-      r.trace_id = nasty;
+      r.trace_id = r.user = nasty;
   EXPECT_LE(line_bound(r), kLongestLine);
   Parsed p(line_of(r));
   EXPECT_EQ(p.text("path"), std::string(kLongestLogValue, '\x01'));

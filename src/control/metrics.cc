@@ -128,8 +128,8 @@ class Page {
  public:
   explicit Page(MetricsFormat format) noexcept : format_(format) {}
 
-  void family(Id id) {
-    const Metric& m = kMetrics[id];
+  void family(Id id) { family(kMetrics[id]); }
+  void family(const Metric& m) {
     name_ = m.name;
     suffix_ = m.type == Type::counter ? "_total" : "";
     // In OpenMetrics the family of a counter is named without the suffix of its sample.
@@ -325,6 +325,23 @@ void put_process(Page& page, const MetricsSource& source) {
   page.single(kBuild, 1, in_braces(label("version", source.version)));
 }
 
+Metric metric_of(const gateway::MetricFamily& f) noexcept {
+  return {f.name, f.counter ? Type::counter : Type::gauge, f.labels, f.help};
+}
+
+void put_task(Page& page, const TaskMetrics& task) {
+  for (std::size_t i = 0; i < task.families.size(); ++i) {
+    page.family(metric_of(task.families[i]));
+    for (const gateway::Measurement& m : task.values) {
+      if (m.family != i) continue;
+      std::string labels;
+      for (const auto& [name, value] : m.labels)
+        labels += fmt::format("{}{}", labels.empty() ? "" : ",", label(name, value));
+      page.sample(m.value, labels.empty() ? labels : in_braces(labels));
+    }
+  }
+}
+
 // The quality of one item of an Accept field; 1 where it does not say.
 double quality(std::string_view item) {
   const std::size_t at = item.find(";q=");
@@ -356,6 +373,7 @@ std::string render(const MetricsSource& source, MetricsFormat format) {
   put_requests(page, source);
   put_connections(page, source);
   put_process(page, source);
+  for (const TaskMetrics& task : source.tasks) put_task(page, task);
   return page.take();
 }
 
@@ -375,15 +393,19 @@ std::uint64_t open_descriptors() {
   return n - 1;  // the folder's own
 }
 
-std::string metrics_reference_markdown() {
+std::string metrics_reference_markdown(gateway::Snapshot::FilterKinds filters) {
   std::string text =
       "## Metrics\n\n`GET /metrics` of the admin API, as Prometheus text 0.0.4, or OpenMetrics where "
       "`Accept` prefers "
       "it. All\nunits are base units. A series appears with its first request.\n\n"
       "| metric | type | labels | meaning |\n|---|---|---|---|\n";
-  for (const Metric& m : kMetrics)
+  auto put = [&](const Metric& m) {
     text += fmt::format("| `{}{}` | {} | {} | {} |\n", m.name, m.type == Type::counter ? "_total" : "",
                         type_name(m.type), m.labels.empty() ? "-" : m.labels, m.help);
+  };
+  for (const Metric& m : kMetrics) put(m);
+  for (const auto& kind : filters)
+    for (const gateway::MetricFamily& f : kind->metrics()) put(metric_of(f));
   text += "\nClasses are `none` (nothing was sent), `1xx` to `5xx`. Buckets end at ";
   for (Duration bound : LatencyScale::kBounds) text += fmt::format("{} ", seconds(bound));
   return text + "seconds.\n";

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "control/background_tasks.h"
 #include "control/certificate_expiry.h"
 #include "control/shared_metric_cells.h"
 #include "gateway/registry.h"
@@ -37,6 +38,7 @@ struct MetricsSource {
   std::span<const gateway::SeriesLabels> series;  // StateRegistry::all_series
   std::span<const Worker> workers;
   std::vector<CertificateLeft> certificates;
+  std::vector<TaskMetrics> tasks{};
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_refused = 0;
   std::uint64_t snapshot_version = 0;
@@ -59,7 +61,8 @@ std::uint64_t resident_bytes();
 std::uint64_t open_descriptors();
 
 // Sections of docs/reference.md, from the tables that the code itself uses.
-std::string metrics_reference_markdown();
+// `filters`: whose background tasks measure, too.
+std::string metrics_reference_markdown(gateway::Snapshot::FilterKinds filters);
 std::string log_reference_markdown();
 
 }  // namespace gatehouse::control

@@ -268,7 +268,7 @@ TEST_F(PageTest, EveryLineIsWellFormed) {
 
 TEST_F(PageTest, TheReferenceNamesEveryFamily) {
   std::istringstream page(render(source_, MetricsFormat::text));
-  const std::string reference = metrics_reference_markdown();
+  const std::string reference = metrics_reference_markdown({});
   for (std::string line; std::getline(page, line);) {
     if (!line.starts_with("# TYPE ")) continue;
     std::istringstream words(line.substr(7));

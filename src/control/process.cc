@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -107,6 +108,22 @@ std::function<std::expected<void, std::string>(const std::string&)> keeper_of(co
   return [&state](const std::string& text) { return state.write(kAddressesFile, text); };
 }
 
+KeptFiles files_of(const StateFolder& state) {
+  KeptFiles files;
+  files.read = [&state](const std::string& name) { return state.read(name); };
+  if (state.writable())
+    files.write = [&state](const std::string& name, const std::string& content) {
+      return state.write(name, content);
+    };
+  return files;
+}
+
+std::array<std::uint8_t, 32> random_secret() {
+  std::array<std::uint8_t, 32> secret{};
+  if (::getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) std::abort();
+  return secret;
+}
+
 class Process {
  public:
   // `state` outlives it.
@@ -148,7 +165,9 @@ class Process {
                                     .key_log = std::move(key_log),
                                     .known_addresses = addresses_of(state, log_),
                                     .keep_addresses = keeper_of(state),
-                                    .give_back_memory = [] { ::malloc_trim(0); }},
+                                    .give_back_memory = [] { ::malloc_trim(0); },
+                                    .kept_files = files_of(state),
+                                    .secret = random_secret()},
                      std::move(first));
   }
 

@@ -136,7 +136,9 @@ net::Task<std::expected<Prepared, config::Diagnostics>> Publisher::prepare(
 net::Task<void> Publisher::commit(Prepared prepared) {
   auto snapshot = prepared.snapshot;
   co_await parts_.endpoints.prepare(snapshot, after(parts_.loop.now(), kWaitForNames));
+  if (parts_.recall) co_await parts_.recall(snapshot);
   parts_.endpoints.apply(snapshot);
+  if (parts_.on_commit) parts_.on_commit(snapshot);
   current_ = snapshot;
   committed_series_ = series_.size();
   for (auto& [listener, address] : prepared.bound) listening_[listener].address = address;

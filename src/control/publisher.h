@@ -55,6 +55,10 @@ class Publisher {
     EndpointDirectory& endpoints;
     unsigned workers = 1;
     std::uint64_t auto_connections = 0;  // as in Snapshot::compile
+    // Of background tasks: reads what they kept, while nothing changes yet; then the snapshot is about to be
+    // in force.
+    std::function<net::Task<void>(std::shared_ptr<const gateway::Snapshot>)> recall{};
+    std::function<void(const std::shared_ptr<const gateway::Snapshot>&)> on_commit{};
   };
   explicit Publisher(const Parts& parts);
   Publisher(const Publisher&) = delete;

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <typeindex>
 #include <vector>
 
 #include "base/error.h"
@@ -54,9 +56,23 @@ class FilterStore {
     filters_.push_back(std::move(p));
     return raw;
   }
+  // The one T of the snapshot, which all of its routes and listeners share: made by `make()` (a
+  // shared_ptr<T>) for the first that asks. It may be added to until the snapshot is compiled.
+  template <class T, class Make>
+  std::shared_ptr<T> shared(Make make) {
+    auto& entry = shared_[std::type_index(typeid(T))];
+    if (!entry) entry = make();
+    return std::static_pointer_cast<T>(entry);
+  }
+  template <class T>
+  std::shared_ptr<const T> find() const {  // null: nobody asked for one
+    auto entry = shared_.find(std::type_index(typeid(T)));
+    return entry == shared_.end() ? nullptr : std::static_pointer_cast<const T>(entry->second);
+  }
 
  private:
   std::vector<std::shared_ptr<const void>> filters_;
+  std::map<std::type_index, std::shared_ptr<void>> shared_;
 };
 
 struct Chain {
@@ -64,6 +80,8 @@ struct Chain {
   std::vector<ResponseStep> response;  // in the order they run: the reverse of the filters' order
   std::vector<FailureStep> failure;
   std::uint32_t slot_bytes = 0;
+  // A request step answers CORS preflights: they take the route of the request that they announce.
+  bool answers_preflights = false;
 
   // A typed place for a filter's data of one request: zeroed memory, trivially destructible.
   template <class T>

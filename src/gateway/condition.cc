@@ -269,6 +269,7 @@ std::uint32_t ConditionTable::add_regex(const std::string& expression, const std
 
 Truth ConditionTable::holds(std::uint32_t index, const RouteQuery& query, ConditionScratch& scratch) const {
   const Compiled& c = conditions_[index];
+  if (query.unsent_holds && is_unsent(c)) return Truth::yes;
   bool any = false;
   switch (c.key) {
     case Key::host:

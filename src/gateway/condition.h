@@ -32,13 +32,19 @@ struct Attributes {
 
 // What a route is chosen by. The views live as long as the exchange.
 struct RouteQuery {
-  const http::RequestHead* request = nullptr;  // method, headers and query are read from it
-  std::string_view host;                       // lower case, without port
-  std::string_view path;                       // normalised; begins with '/'
-  std::array<std::uint8_t, 16> client{};       // IPv4 as IPv4-mapped
+  const http::RequestHead* request = nullptr;  // headers and query are read from it
+  // Asked for: the request's own, or the one that a preflight announces.
+  http::Method method = http::Method::get;
+  std::string_view method_text = "GET";
+  std::string_view host;                  // lower case, without port
+  std::string_view path;                  // normalised; begins with '/'
+  std::array<std::uint8_t, 16> client{};  // IPv4 as IPv4-mapped
   std::string_view listener;
   const net::TlsPeer* certificate = nullptr;  // of the client, verified; null = none
   const Attributes* attributes = nullptr;     // null = not established yet
+  // A preflight brings neither headers, cookies, certificate nor identity of the request that it announces:
+  // whether conditions on them count as met, instead of being asked of the preflight.
+  bool unsent_holds = false;
 };
 
 enum class Truth : std::uint8_t { no, yes, unknown };  // unknown: a late attribute is not established yet
@@ -92,6 +98,7 @@ class ConditionTable {
   template <class F>
   bool any_value(std::uint32_t index, const RouteQuery& query, F each) const;
   bool late(std::uint32_t index) const noexcept { return is_late(conditions_[index].key); }
+  bool unsent(std::uint32_t index) const noexcept { return is_unsent(conditions_[index]); }
   // Whether the key has texts: any_value gives them.
   bool by_text(std::uint32_t index) const noexcept {
     Key key = conditions_[index].key;
@@ -133,6 +140,11 @@ class ConditionTable {
   };
 
   static bool is_late(Key key) noexcept { return key == Key::user || key == Key::claim; }
+  // Whether a preflight is silent about it. Its Origin is the one of the request to come.
+  static bool is_unsent(const Compiled& c) noexcept {
+    return (c.key == Key::header && c.header != http::HeaderId::origin) || c.key == Key::cookie ||
+           c.key == Key::cert || is_late(c.key);
+  }
   void add_one(const config::Condition& condition, config::Diagnostics& diagnostics);
   std::uint32_t add_regex(const std::string& expression, const std::string& shown, const config::Location& at,
                           config::Diagnostics& diagnostics);
@@ -194,8 +206,8 @@ bool ConditionTable::any_value(std::uint32_t index, const RouteQuery& query, F e
         if (h.id == http::HeaderId::cookie) http::for_each_cookie(h.value, c.name, note);
       return found;
     case Key::method:  // GET serves HEAD
-      note(query.request->method_text);
-      if (query.request->method == http::Method::head) note("GET");
+      note(query.method_text);
+      if (query.method == http::Method::head) note("GET");
       return found;
     case Key::listener: note(query.listener); return found;
     case Key::cert:

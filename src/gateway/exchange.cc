@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gateway/forwarding.h"
+#include "gateway/preflight.h"
 #include "gateway/problem.h"
 #include "gateway/trace_context.h"
 #include "gateway/worker.h"
@@ -63,7 +64,8 @@ Result<void> Exchange::admit() {
   if (record_.tls && !record_.tls->speaks_for(http::host_without_port(request_.host)))
     return fail(Errc::misdirected, "the host belongs to another certificate of this listener",
                 Origin::client);
-  auto client = admit_headers(request_, listener_.spec.trusted_proxies, peer_, arena_);
+  auto client = admit_headers(request_, listener_.spec.trusted_proxies, peer_, arena_,
+                              pin_.snapshot().reserved_names());
   if (!client) return std::unexpected(client.error());
   client_ = client->address;
   from_trusted_ = client->from_trusted;
@@ -80,14 +82,8 @@ RouteChoice::Kind Exchange::choose() {
     take_route(*listener_.direct);
     return RouteChoice::Kind::found;
   }
-  if (match_host_.empty()) match_host_ = match_host(request_.host, arena_);
-  RouteQuery query{.request = &request_,
-                   .host = match_host_,
-                   .path = request_.path,
-                   .client = client_.bytes,
-                   .listener = listener_.spec.name,
-                   .certificate = record_.tls ? record_.tls->certificate() : nullptr,
-                   .attributes = attributes_ ? &*attributes_ : nullptr};
+  RouteQuery query = this->query();
+  if (choose_announced(query)) return RouteChoice::Kind::found;
   if (!attributes_ && identity_position_ > 0) {  // nobody supplied any: what is asked for is absent
     attributes_.emplace();
     query.attributes = &*attributes_;
@@ -98,11 +94,52 @@ RouteChoice::Kind Exchange::choose() {
     query.attributes = &*attributes_;
     choice_ = pin_.snapshot().router().match(query, pin_.scratch());
   }
-  if (choice_.kind == RouteChoice::Kind::found) {
-    const CompiledRoute& route = pin_.snapshot().routes()[choice_.route];
-    if (!encoded_slash_ || route.encoded_slash_keep) take_route(route);
-  }
+  if (choice_.kind == RouteChoice::Kind::found) take_route(pin_.snapshot().routes()[choice_.route]);
   return choice_.kind;
+}
+
+RouteQuery Exchange::query() {
+  if (match_host_.empty()) match_host_ = match_host(request_.host, arena_);
+  return {.request = &request_,
+          .method = request_.method,
+          .method_text = request_.method_text,
+          .host = match_host_,
+          .path = request_.path,
+          .client = client_.bytes,
+          .listener = listener_.spec.name,
+          .certificate = record_.tls ? record_.tls->certificate() : nullptr,
+          .attributes = attributes_ ? &*attributes_ : nullptr};
+}
+
+void Exchange::set_caller(const Caller& caller) noexcept {
+  caller_ = caller;
+  attributes_.emplace(
+      Attributes{caller.identity ? caller.identity->attributes : std::span<const Attribute>{}});
+  record_.user = caller.identity ? caller.identity->user : std::string_view{};
+}
+
+bool Exchange::holds(std::span<const ConditionTable::Range> any_of) {
+  static constexpr Attributes kNobody{};
+  RouteQuery query = this->query();
+  if (query.attributes == nullptr) query.attributes = &kNobody;
+  return std::ranges::any_of(any_of, [&](ConditionTable::Range range) {
+    return snapshot().conditions().holds(range, query, pin_.conditions()) == Truth::yes;
+  });
+}
+
+// A preflight takes the route of the request that it announces, if that route answers it. It needs no
+// identity: nobody has any before the request itself.
+bool Exchange::choose_announced(RouteQuery query) {
+  const std::string_view method = method_announced_by(request_);
+  if (method.empty()) return false;
+  const RouteChoice choice = match_announced(pin_.snapshot().router(), query, method, pin_.scratch());
+  if (choice.kind != RouteChoice::Kind::found) return false;
+  const CompiledRoute& route = pin_.snapshot().routes()[choice.route];
+  if (!route.chain.answers_preflights) return false;
+  choice_ = choice;
+  announced_method_ = method;
+  take_route(route);
+  return true;
 }
 
 Refusal Exchange::refusal() const noexcept {
@@ -113,8 +150,6 @@ Refusal Exchange::refusal() const noexcept {
     case RouteChoice::Kind::wrong_method:
       return {client(Errc::method_not_allowed, "a route has this path, but not for this method"),
               choice_.allowed};
-    case RouteChoice::Kind::found:
-      return {client(Errc::bad_path, "%2F in the path; the service does not say `encoded_slash: keep`")};
     default: return {client(Errc::no_route, "no route matches this request")};
   }
 }
@@ -122,6 +157,9 @@ Refusal Exchange::refusal() const noexcept {
 void Exchange::take_route(const CompiledRoute& route) {
   route_ = &route;
   record_.route = route.name;
+  if (encoded_slash_ && !route.encoded_slash_keep)
+    unfit_ = Error{Errc::bad_path, Origin::client, Retry::never,
+                   "%2F in the path; the service does not say `encoded_slash: keep`"};
   if (std::uint32_t n = route.chain.slot_bytes) {
     slots_ = static_cast<char*>(arena_.allocate(n));
     std::memset(slots_, 0, n);
@@ -175,11 +213,15 @@ net::Task<Reply> Exchange::recover(Error error) {
   co_return problem_reply(*this, error);
 }
 
-Verdict Exchange::refuse_with(Errc code, std::string_view detail) {
+Verdict Exchange::refuse_with(const Error& error) {
   auto as_verdict = [](Exchange* x, Refusal refusal) -> net::Task<Verdict> {
     co_return Verdict::reply(co_await x->refuse(refusal));
   };
-  return Verdict::later(as_verdict(this, Refusal{.error = {code, Origin::client, Retry::never, detail}}));
+  return Verdict::later(as_verdict(this, Refusal{.error = error}));
+}
+
+Verdict Exchange::refuse_with(Errc code, std::string_view detail) {
+  return refuse_with({code, Origin::client, Retry::never, detail});
 }
 
 void Exchange::note_failure(const Error& e) noexcept {

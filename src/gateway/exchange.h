@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "gateway/chain.h"
+#include "gateway/identity.h"
 #include "gateway/record.h"
 #include "gateway/router.h"
 #include "gateway/snapshot.h"
@@ -48,6 +49,10 @@ class Exchange {
   upstream::BodySource* body() const noexcept { return body_; }  // null = none
   void set_body(upstream::BodySource* b) noexcept { body_ = b; }
   void set_tls(const net::TlsInfo* tls) noexcept { record_.tls = tls; }
+  // What was understood and has a route, but cannot be served: it is told behind the route's request steps,
+  // to those whom they let pass, and with what the response steps have to say about it.
+  void set_unfit(const Error& why) noexcept { unfit_ = why; }
+  const std::optional<Error>& unfit() const noexcept { return unfit_; }
   // What the client would like to speak instead, of this connection.
   void set_upgrade(std::string_view offer) noexcept { upgrade_ = offer; }
   std::string_view upgrade() const noexcept { return upgrade_; }
@@ -58,6 +63,8 @@ class Exchange {
 
   const CompiledRoute* route() const noexcept { return route_; }  // null until it is chosen
   const RouteChoice& choice() const noexcept { return choice_; }
+  // Of a CORS preflight that the route answers itself: the method of the request to come. Else empty.
+  std::string_view announced_method() const noexcept { return announced_method_; }
   RequestRecord& record() noexcept { return record_; }
   upstream::CallReport& report() noexcept { return report_; }
 
@@ -68,6 +75,13 @@ class Exchange {
   }
   // Identity: what late conditions ask for. Supplied once.
   void set_attributes(std::span<const Attribute> items) noexcept { attributes_.emplace(Attributes{items}); }
+  // Who is calling, once that has been looked at; null before. Brings the attributes along, of nobody: none.
+  const Caller* caller() const noexcept { return caller_ ? &*caller_ : nullptr; }
+  void set_caller(const Caller& caller) noexcept;
+  const Identity* identity() const noexcept { return caller_ ? caller_->identity : nullptr; }
+  // Whether one of `any_of`, ranges of Snapshot::conditions, holds for this request; attributes that are not
+  // there are absent.
+  bool holds(std::span<const ConditionTable::Range> any_of);
 
   // ---- what `serve` is made of ----
 
@@ -79,6 +93,8 @@ class Exchange {
   Verdict run_identity_steps() { return run(identity_position_, listener_.chain.identity); }
   Verdict run_request_steps() { return run(request_position_, route_->chain.request); }
   Verdict run_response_steps(Reply& reply);
+  // Another reply takes the place of one that could not be sent: it goes through all of them.
+  void restart_response_steps() noexcept { response_position_ = 0; }
   // The reply to a refusal of the gateway's own, after the listener's refusal steps.
   net::Task<Reply> refuse(Refusal refusal);
   // The reply for an error: of the first failure step that has one, the last of which is the problem
@@ -86,6 +102,7 @@ class Exchange {
   net::Task<Reply> recover(Error error);
   // A step's own refusal: 401, 403. To be returned from the step.
   Verdict refuse_with(Errc code, std::string_view detail);
+  Verdict refuse_with(const Error& error);
 
   void note_failure(const Error& e) noexcept;
   void note_request();  // what is known of the request goes into the record; `admit` does it too
@@ -97,7 +114,9 @@ class Exchange {
 
  private:
   Verdict run(std::uint32_t& position, const std::vector<RequestStep>& steps);
+  bool choose_announced(RouteQuery query);
   void take_route(const CompiledRoute& route);
+  RouteQuery query();
   void finish_record() noexcept;  // with what is known now
 
   Worker& worker_;
@@ -112,11 +131,14 @@ class Exchange {
   bool from_trusted_ = false;
   const CompiledRoute* route_ = nullptr;
   RouteChoice choice_;
+  std::string_view announced_method_;
+  std::optional<Error> unfit_;
   std::string_view match_host_;
   std::string_view upgrade_;
   bool encoded_slash_ = false;
   bool record_kept_ = false;
   std::optional<Attributes> attributes_;
+  std::optional<Caller> caller_;
   char* slots_ = nullptr;
   std::uint32_t identity_position_ = 0;
   std::uint32_t request_position_ = 0;

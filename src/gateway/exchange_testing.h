@@ -20,10 +20,14 @@ struct LastRecord final : RecordSink {
     status = r.status;
     failed = r.failed;
     reason = r.reason;
+    user = r.user;
+    query = r.query;
   }
   std::uint16_t status = 0;
   bool failed = false;
   Errc reason = Errc::internal;
+  std::string user;
+  std::string query;
 };
 
 struct SilentResponder final : Responder {
@@ -36,20 +40,30 @@ struct SilentResponder final : Responder {
 class Bench {
  public:
   // Null snapshot() and diagnostics() if it does not compile.
-  Bench(config::Spec spec, Snapshot::FilterKinds filters) {
-    auto compiled = Snapshot::compile(std::make_shared<config::Spec>(std::move(spec)), registry_, filters);
+  Bench(config::Spec spec, Snapshot::FilterKinds filters) : filters_(filters) { load(std::move(spec)); }
+  // In place of the one before. False: it does not compile.
+  bool load(config::Spec spec) {
+    auto compiled = Snapshot::compile(std::make_shared<config::Spec>(std::move(spec)), registry_, filters_);
     if (!compiled) {
       diagnostics_ = compiled.error();
-      return;
+      return false;
     }
     snapshot_ = *compiled;
     worker_.publish(snapshot_, {});
-    while (!worker_.ready()) loop_.turn(loop_.now());
+    while (!worker_.ready() || &worker_.current() != snapshot_.get()) loop_.turn(loop_.now());
+    return true;
+  }
+  // The same snapshot once more, as after a reload that changed nothing.
+  void publish_again() {
+    worker_.publish(snapshot_, {});
+    loop_.turn(loop_.now());
   }
   const Snapshot* snapshot() const { return snapshot_.get(); }
   const config::Diagnostics& diagnostics() const { return diagnostics_; }
   Worker& worker() { return worker_; }
   net::Loop& loop() { return loop_; }
+  net::MemoryWorld& world() { return world_; }
+  StateRegistry& registry() { return registry_; }
   const LastRecord& last() const { return sink_; }
 
  private:
@@ -58,6 +72,7 @@ class Bench {
   net::Loop loop_{world_.clock(), poller_, 7};
   net::MemoryNetwork network_{world_, loop_, poller_};
   LastRecord sink_;
+  Snapshot::FilterKinds filters_;
   StateRegistry registry_;
   std::shared_ptr<const Snapshot> snapshot_;
   config::Diagnostics diagnostics_;
@@ -71,16 +86,20 @@ inline Fields fields_of(const http::HeaderTable& headers) {
   return all;
 }
 
-// GET `path` on `listener` from `peer`: admitted and routed.
+// `method` `path` on `listener` from `peer`: admitted and routed.
 class OneExchange {
  public:
   OneExchange(Bench& bench, std::string_view path, std::string_view peer = "192.0.2.1",
-              std::string_view listener = "public", const Fields& headers = {})
+              std::string_view listener = "public", const Fields& headers = {},
+              std::string_view method = "GET")
       : arena_(bench.loop().blocks()),
         pin_(bench.worker().pin()),
         x_(bench.worker(), pin_, *bench.snapshot()->listener(listener), responder_, arena_, *parse_ip(peer),
            bench.loop().now()) {
-    x_.request().path = arena_.copy(path);
+    x_.request().method_text = arena_.copy(method);
+    x_.request().method = http::method_of(method);
+    x_.request().path = arena_.copy(path.substr(0, path.find('?')));
+    x_.request().query = arena_.copy(path.substr(x_.request().path.size()));
     x_.request().host = "example.com";
     for (const auto& [name, value] : headers) x_.request().headers.add(arena_.copy(name), arena_.copy(value));
     EXPECT_TRUE(x_.admit());
@@ -100,6 +119,11 @@ class OneExchange {
   Fields run_response_steps(const Fields& headers) {
     reply_.head = x_.new_response(200);
     for (const auto& [name, value] : headers) reply_.head->headers.add(arena_.copy(name), arena_.copy(value));
+    EXPECT_TRUE(x_.run_response_steps(reply_).is_next());
+    return fields_of(reply_.head->headers);
+  }
+  // Of the reply that the request steps gave.
+  Fields run_response_steps() {
     EXPECT_TRUE(x_.run_response_steps(reply_).is_next());
     return fields_of(reply_.head->headers);
   }

@@ -135,9 +135,6 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   Underway underway(*this, x, responder, body);
 
   auto head = co_await read_head(reader, x.request(), after(began, spec.timeouts.head));
-  if (head && reader.framing().kind == http::Framing::Kind::length && spec.max_body &&
-      reader.framing().length > spec.max_body)
-    head = fail(Errc::body_too_large, "Content-Length is above max_body", Origin::client);
   if (!head) {
     responder.close_after();
     co_await refuse_request(x, head.error());
@@ -149,11 +146,16 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
   x.set_upgrade(reader.upgrade());
   if (x.record().tls) x.request().scheme = "https";
 
-  if (reader.framing().kind != http::Framing::Kind::none) {
+  if (reader.framing().kind == http::Framing::Kind::length && spec.max_body &&
+      reader.framing().length > spec.max_body) {
+    x.set_unfit({Errc::body_too_large, Origin::client, Retry::never, "Content-Length is above max_body"});
+    responder.close_after();
+  } else if (reader.framing().kind != http::Framing::Kind::none) {
     upstream::H1BodyPolicy policy{.sender = Origin::client,
                                   .idle = spec.timeouts.body_idle,
                                   .max_bytes = spec.max_body,
-                                  .min_rate = spec.timeouts.min_rate};
+                                  .min_rate = spec.timeouts.min_rate,
+                                  .reserved = pin.snapshot().reserved_names()};
     body.emplace(*stream_, input_, reader.framing(), arena, policy, responder.interims(),
                  reader.expects_continue());
     x.set_body(&*body);

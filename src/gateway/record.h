@@ -41,6 +41,7 @@ struct RequestRecord {
   std::uint64_t bytes_in = 0;   // body
   std::uint64_t bytes_out = 0;  // body
   unsigned tries = 0;
+  std::string_view user;  // who showed good credentials; empty = nobody
   std::string_view request_id;
   std::string_view trace_id;
   IpAddress client;
@@ -49,8 +50,9 @@ struct RequestRecord {
   // All texts above that are somebody else's memory.
   static constexpr auto texts() noexcept {
     using R = RequestRecord;
-    return std::array{&R::listener, &R::method,          &R::host,     &R::path,       &R::query,   &R::route,
-                      &R::service,  &R::service_version, &R::endpoint, &R::request_id, &R::trace_id};
+    return std::array{&R::listener, &R::method, &R::host,       &R::path,
+                      &R::query,    &R::route,  &R::service,    &R::service_version,
+                      &R::endpoint, &R::user,   &R::request_id, &R::trace_id};
   }
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,8 +25,17 @@ struct SeriesLabels {
   std::string version;
 };
 
+// What is the same for the whole life of the process.
+struct ProcessFacts {
+  unsigned workers = 1;
+  std::array<std::uint8_t, 32> secret{};  // random; for hashes whose keys an attacker must not know
+};
+
 class StateRegistry {
  public:
+  const ProcessFacts& process() const noexcept { return process_; }
+  void set_process(const ProcessFacts& facts) noexcept { process_ = facts; }  // before the first compile
+
   // The state of type T under `key`, made by `make()` (a shared_ptr<T>) if there is none.
   template <class T, class Make>
   std::shared_ptr<T> get(std::string_view key, Make make) {
@@ -59,6 +69,7 @@ class StateRegistry {
   const std::vector<SeriesLabels>& all_series() const noexcept { return series_; }
 
  private:
+  ProcessFacts process_;
   std::map<std::pair<std::type_index, std::string>, std::shared_ptr<void>> entries_;
   std::uint32_t next_index_ = 0;
   std::map<std::string, std::uint32_t> series_index_;

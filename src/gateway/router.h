@@ -138,6 +138,8 @@ struct OpenRoute {
   std::string methods;  // `GET, POST`; `*` = any
   std::string target;   // `payments`, `a 90%, b 10%`, `redirect to ...`, `reply 200`
   std::string when;     // conditions, as written; empty = always
+  std::string auth;     // what credentials it asks for, as written; empty = none
+  bool open = true;     // a request without credentials reaches it
   std::uint32_t route = 0;
 };
 

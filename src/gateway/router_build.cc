@@ -218,8 +218,8 @@ void TablesBuilder::test_methods() {
   for (std::uint32_t m = 0; m < maps_.size(); ++m) {
     if (t_->maps[m].on_method.count == 0) continue;
     for (std::size_t i = 1; i < t_->methods.names().size(); ++i) {
-      head.method_text = t_->methods.names()[i];
-      head.method = http::method_of(head.method_text);
+      query.method_text = t_->methods.names()[i];
+      query.method = http::method_of(query.method_text);
       if (t_->conditions.holds(t_->maps[m].on_method, query, scratch) == Truth::no)
         maps_[m].methods &= ~(std::uint64_t{1} << i);
     }

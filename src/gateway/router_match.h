@@ -29,8 +29,8 @@ class RouterMatch {
  public:
   RouterMatch(const RouterTables& tables, const RouteQuery& query, MatchScratch& scratch, Trace& trace)
       : t_(tables), q_(query), s_(scratch), trace_(trace) {
-    auto known = static_cast<unsigned>(query.request->method);
-    method_ = known != 0 ? std::uint64_t{1} << known : t_.methods.bit(query.request->method_text);
+    auto known = static_cast<unsigned>(query.method);
+    method_ = known != 0 ? std::uint64_t{1} << known : t_.methods.bit(query.method_text);
   }
 
   RouteChoice run() {
@@ -198,7 +198,8 @@ template <class Trace>
 bool RouterMatch<Trace>::try_run(const Run& run, std::uint32_t block) {
   if (run.dispatch != 0) {
     const Dispatch& dispatch = t_.dispatches[run.dispatch];
-    if (!t_.conditions.late(dispatch.condition) || q_.attributes != nullptr)
+    const bool known = !t_.conditions.late(dispatch.condition) || q_.attributes != nullptr;
+    if (known && !(q_.unsent_holds && t_.conditions.unsent(dispatch.condition)))
       return try_dispatched(run, dispatch);
   }
   for (std::uint32_t e = run.first; e != run.first + run.count; ++e)

@@ -98,8 +98,8 @@ std::vector<std::string> values_of(const config::ConditionKey& key, const RouteQ
     case config::ConditionKey::Kind::query: http::for_each_query(q.request->query, key.name, add); break;
     case config::ConditionKey::Kind::listener: add(q.listener); break;
     case config::ConditionKey::Kind::method:
-      add(q.request->method_text);
-      if (q.request->method_text == "HEAD") add("GET");
+      add(q.method_text);
+      if (q.method_text == "HEAD") add("GET");
       break;
     case config::ConditionKey::Kind::claim:
       for (const auto& a : q.attributes->items)
@@ -151,7 +151,7 @@ std::optional<Best> naive_match(const config::Spec& spec, const RouteQuery& q, b
     std::vector<config::HostPattern> hosts = r.hosts.empty() ? std::vector<config::HostPattern>(1) : r.hosts;
     std::vector<config::ConditionSet> maps = r.when.empty() ? config::When{kAlways} : r.when;
     auto names = [&](std::string_view m) { return std::ranges::find(r.methods, m) != r.methods.end(); };
-    std::string_view m = q.request->method_text;
+    std::string_view m = q.method_text;
     bool method = r.methods.empty() || names(m) || (m == "HEAD" && names("GET"));
     if (with_methods && !method) continue;
     for (const auto& map : maps) {

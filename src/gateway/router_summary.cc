@@ -1,6 +1,7 @@
 // What each listener opens: the end of `gatehouse check` (configuration rule 6).
 #include <algorithm>
 
+#include "config/auth_rules.h"
 #include "gateway/condition.h"
 #include "gateway/router.h"
 
@@ -72,6 +73,30 @@ bool open_on(const config::Spec& spec, const config::RouteSpec& route, const std
   });
 }
 
+bool needs_none(const config::AuthRule& rule) { return rule.mode != config::AuthRule::Mode::required; }
+
+// Whether all that `inner` matches is matched by `outer`, as far as their texts tell.
+bool covers(const config::PathPattern& outer, const config::PathPattern& inner) {
+  return outer == inner || (outer.regex.empty() && inner.regex.empty() && path_matches(outer, inner.text));
+}
+
+// What the route asks of who comes through the listener, on one of its paths (null: any).
+void say_auth(const config::Spec& spec, const config::AuthRules& rules, const config::PathPattern* path,
+              OpenRoute& row) {
+  row.open = needs_none(*rules.otherwise);
+  row.auth = row.open ? std::string() : rules.otherwise->text;
+  if (row.open || !spec.auth || !needs_none(*rules.public_paths)) return;
+  for (const config::PathPattern& open : spec.auth->public_paths) {
+    if (path != nullptr && covers(open, *path)) {
+      row.open = true;
+      row.auth.clear();
+      return;
+    }
+    if (path == nullptr || covers(*path, open))
+      row.auth = rules.otherwise->text + ", but none on " + open.text;
+  }
+}
+
 }  // namespace
 
 std::vector<OpenRoute> open_routes(const config::Spec& spec) {
@@ -86,11 +111,15 @@ std::vector<OpenRoute> open_routes(const config::Spec& spec) {
                     joined(route.methods, ", ", "*"),
                     target_text(route),
                     when_text(route, listener.name),
+                    {},
+                    true,
                     i};
+      const config::AuthRules rules = config::auth_rules(spec, listener, route);
       for (std::size_t h = 0; h < std::max<std::size_t>(route.hosts.size(), 1); ++h) {
         if (!route.hosts.empty()) row.host = shown(route.hosts[h]);
         for (std::size_t p = 0; p < std::max<std::size_t>(route.paths.size(), 1); ++p) {
           if (!route.paths.empty()) row.path = route.paths[p].text;
+          say_auth(spec, rules, route.paths.empty() ? nullptr : &route.paths[p], row);
           rows.push_back(row);
         }
       }

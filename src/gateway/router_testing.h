@@ -176,6 +176,8 @@ class Request {
     head_.query = kept.substr(head_.path.size());
     head_.host = keep(host);
     query_.request = &head_;
+    query_.method = head_.method;
+    query_.method_text = head_.method_text;
     query_.path = head_.path;
     query_.host = head_.host;
     query_.listener = "public";

@@ -56,6 +56,7 @@ net::Task<void> serve(Exchange& x) {
 
   // The policies of the route, then its target, then what is left when that failed.
   if (!reply) reply = co_await Steps([&x] { return x.run_request_steps(); });
+  if (!reply && x.unfit()) reply = co_await x.refuse({.error = *x.unfit()});
   if (!reply) {
     auto answer = co_await x.route()->target->answer(x);
     if (answer) {
@@ -64,15 +65,18 @@ net::Task<void> serve(Exchange& x) {
       reply = co_await x.recover(answer.error());
     }
   }
-  if (x.route()) {
-    auto other = co_await Steps([&x, &reply] { return x.run_response_steps(*reply); });
-    if (other) reply = std::move(other);
-  }
+  // Every step sees the reply that leaves: one that another put in its place goes through those that follow.
+  auto respond = [&x, &reply] { return x.run_response_steps(*reply); };
+  if (x.route())
+    while (auto other = co_await Steps(respond)) reply = std::move(other);
 
   auto sent = co_await x.responder().send(*reply);
   if (!sent &&
       !x.responder().began()) {  // the body failed before the head had left: there can still be an answer
     reply = co_await x.recover(sent.error());
+    x.restart_response_steps();
+    if (x.route())
+      while (auto other = co_await Steps(respond)) reply = std::move(other);
     sent = co_await x.responder().send(*reply);
   }
   if (!sent) x.note_failure(sent.error());

@@ -60,9 +60,13 @@ class SnapshotCompiler {
         registry_(registry),
         filters_(filters),
         auto_connections_(auto_connections),
-        snapshot_(new Snapshot) {
+        snapshot_(new Snapshot),
+        context_{snapshot_->conditions_, system_} {
     snapshot_->version_ = next_version();
     snapshot_->spec_ = std::move(spec);
+    if (spec_.auth)
+      for (const config::SendItem& item : spec_.auth->send)
+        if (item.from != config::SendItem::From::remove) snapshot_->reserved_names_.push_back(item.header);
   }
 
   std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> run() {
@@ -76,6 +80,7 @@ class SnapshotCompiler {
     for (const auto& l : spec_.listeners) add_listener(l);
     if (config::has_errors(diagnostics_) || !snapshot_->router_)
       return std::unexpected(std::move(diagnostics_));
+    snapshot_->remarks_ = std::move(diagnostics_);
     return std::shared_ptr<const Snapshot>(std::move(snapshot_));
   }
 
@@ -113,7 +118,8 @@ class SnapshotCompiler {
       route.target = proxy(r);
     }
     for (const auto& f : filters_)
-      f->compile(RouteContext{spec_, r, service, registry_, snapshot_->filters_}, route.chain, diagnostics_);
+      f->compile(RouteContext{spec_, r, service, registry_, snapshot_->filters_, context_}, route.chain,
+                 diagnostics_);
     std::ranges::reverse(route.chain.response);  // the last to see the request is the first to see the answer
     if (!r.to.empty()) route.chain.response.insert(route.chain.response.begin(), {&clean_response, nullptr});
     route.chain.failure.push_back({&describe_problem, nullptr});
@@ -131,7 +137,8 @@ class SnapshotCompiler {
     if (l.redirect)
       listener.direct = snapshot_->add_direct(l.name, std::make_unique<HttpsRedirectTarget>(l.redirect));
     for (const auto& f : filters_)
-      f->compile(ListenerContext{spec_, l, registry_, snapshot_->filters_}, listener.chain, diagnostics_);
+      f->compile(ListenerContext{spec_, l, registry_, snapshot_->filters_, context_}, listener.chain,
+                 diagnostics_);
     snapshot_->listeners_.push_back(std::move(listener));
   }
 
@@ -203,6 +210,7 @@ class SnapshotCompiler {
   std::uint64_t auto_connections_;
   std::shared_ptr<const net::TlsAuthorities> system_;
   std::unique_ptr<Snapshot> snapshot_;
+  SnapshotContext context_;
   std::unordered_map<std::string, std::size_t> position_;  // of a service, by name
   config::Diagnostics diagnostics_;
 };

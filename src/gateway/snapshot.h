@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/spec.h"
+#include "gateway/background.h"
 #include "gateway/chain.h"
 #include "gateway/registry.h"
 #include "gateway/router.h"
@@ -35,6 +36,11 @@ struct CompiledListener {
   const CompiledRoute* direct = nullptr;  // serves everything, without the router (the admin listener)
 };
 
+// What filters may add to the snapshot as a whole.
+struct SnapshotContext {
+  ConditionTable& conditions;                                   // for Exchange::holds
+  const std::shared_ptr<const net::TlsAuthorities>& system_ca;  // as compile_tls takes it
+};
 // What a filter sees when a route is compiled.
 struct RouteContext {
   const config::Spec& spec;
@@ -42,12 +48,14 @@ struct RouteContext {
   const config::ServiceSpec* service;  // null for redirects and fixed replies
   StateRegistry& registry;
   FilterStore& filters;
+  SnapshotContext& snapshot;
 };
 struct ListenerContext {
   const config::Spec& spec;
   const config::ListenerSpec& listener;
   StateRegistry& registry;
   FilterStore& filters;
+  SnapshotContext& snapshot;
 };
 
 // One policy: how it takes part in chains. app/ lists them; their order there is their order in every chain.
@@ -57,6 +65,9 @@ class FilterKind {
   virtual std::string_view name() const noexcept = 0;
   virtual void compile(const RouteContext&, Chain&, config::Diagnostics&) const {}
   virtual void compile(const ListenerContext&, ListenerChain&, config::Diagnostics&) const {}
+  // What it does besides requests, if anything. Called once, by control.
+  virtual std::unique_ptr<BackgroundTask> background(const BackgroundContext&) const { return nullptr; }
+  virtual std::span<const MetricFamily> metrics() const noexcept { return {}; }  // of its background task
 };
 
 class Snapshot {
@@ -79,6 +90,12 @@ class Snapshot {
   std::span<const CompiledRoute> routes() const noexcept { return routes_; }  // by the router's index
   std::span<const upstream::Service> services() const noexcept { return services_; }
   std::span<const CompiledListener> listeners() const noexcept { return listeners_; }
+  const FilterStore& filters() const noexcept { return filters_; }
+  // What compiling it has found besides errors: warnings and hints.
+  const config::Diagnostics& remarks() const noexcept { return remarks_; }
+  const ConditionTable& conditions() const noexcept { return conditions_; }  // of filters; not the router's
+  // Names of headers that only the gateway may set, beyond those of the header table (admit_headers).
+  std::span<const std::string_view> reserved_names() const noexcept { return reserved_names_; }
   const CompiledListener* listener(std::string_view name) const noexcept;
   const upstream::Service* service(std::string_view name) const noexcept;
 
@@ -87,8 +104,11 @@ class Snapshot {
   Snapshot() = default;
   const CompiledRoute* add_direct(const std::string& name, std::unique_ptr<const Target> target);
   std::uint64_t version_ = 0;
+  config::Diagnostics remarks_;
   std::shared_ptr<const config::Spec> spec_;
   std::unique_ptr<const Router> router_;
+  ConditionTable conditions_;
+  std::vector<std::string_view> reserved_names_;  // views of spec_
   FilterStore filters_;
   std::vector<upstream::Service> services_;
   std::vector<CompiledRoute> routes_;

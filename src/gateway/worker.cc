@@ -67,6 +67,7 @@ void Worker::install() {
   SnapshotHolder* old = current_;
   holders_.push_back(std::make_unique<SnapshotHolder>(std::move(snapshot)));
   current_ = holders_.back().get();
+  forget_locals();
   set(stats_.snapshots, holders_.size());
   set(stats_.snapshot_version, current().version());
   std::erase_if(listeners_, [this](const auto& l) { return !current().listener(l->name()); });
@@ -82,6 +83,13 @@ void Worker::install() {
     if (old->pins == 0) retire(*old);
   }
   if (options_.on_installed) options_.on_installed(options_.index, current().version());
+}
+
+// Of places that no snapshot has any more. That is seen late, at the next publication; until then it only
+// takes memory.
+void Worker::forget_locals() noexcept {
+  for (Local& l : locals_)
+    if (l.state && l.place.expired()) l.state.reset();
 }
 
 void Worker::unpin(SnapshotHolder& h) noexcept {

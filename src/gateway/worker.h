@@ -11,6 +11,7 @@
 
 #include "base/counters.h"
 #include "base/list.h"
+#include "gateway/local_place.h"
 #include "gateway/record.h"
 #include "gateway/snapshot.h"
 #include "net/network.h"
@@ -30,6 +31,7 @@ struct SnapshotHolder {
       : snapshot(std::move(s)), scratch(snapshot->router()) {}
   std::shared_ptr<const Snapshot> snapshot;
   RouterScratch scratch;
+  ConditionScratch conditions;  // of Snapshot::conditions
   std::uint32_t pins = 0;
   bool retired = false;
 };
@@ -45,6 +47,7 @@ class SnapshotPin {
   ~SnapshotPin();
   const Snapshot& snapshot() const noexcept { return *holder_->snapshot; }
   RouterScratch& scratch() const noexcept { return holder_->scratch; }
+  ConditionScratch& conditions() const noexcept { return holder_->conditions; }
 
  private:
   Worker* worker_;
@@ -108,6 +111,20 @@ class Worker {
   const Snapshot& current() const noexcept { return *current_->snapshot; }
   std::string_view date();  // value of a Date field, made once a second
 
+  // What this worker keeps of its own at `place`: made by `make()` (a shared_ptr<T>) at first use. There is
+  // one T a place.
+  template <class T, class Make>
+  T& local(const std::shared_ptr<const LocalPlace>& place, Make make) {
+    const std::size_t i = place->index();
+    if (i >= locals_.size()) locals_.resize(i + 1);
+    Local& l = locals_[i];
+    if (!l.state) [[unlikely]] {
+      l.place = place;
+      l.state = make();
+    }
+    return *static_cast<T*>(l.state.get());
+  }
+
   // For listeners and connections.
   TlsHandshakes& handshakes() noexcept { return *handshakes_; }
   void adopt(std::unique_ptr<H1Connection> c);
@@ -118,7 +135,12 @@ class Worker {
   void unpin(SnapshotHolder& h) noexcept;
 
  private:
+  struct Local {
+    std::weak_ptr<const LocalPlace> place;
+    std::shared_ptr<void> state;
+  };
   void install();
+  void forget_locals() noexcept;
   void retire(SnapshotHolder& h) noexcept;
   void check_drained();
 
@@ -128,6 +150,7 @@ class Worker {
   Options options_;
   WorkerStats stats_;
   upstream::Client client_;
+  std::vector<Local> locals_;  // by LocalPlace::index; outlives connections
   SnapshotHolder* current_ = nullptr;
   std::vector<std::unique_ptr<SnapshotHolder>> holders_;
   std::vector<std::unique_ptr<Listener>> listeners_;

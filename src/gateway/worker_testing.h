@@ -72,10 +72,10 @@ class RawClient {
 class WorkerTest : public ::testing::Test {
  protected:
   // Listens from now on; serves once there is a configuration.
-  void serve(std::string_view yaml) {
+  void serve(std::string_view yaml, Snapshot::FilterKinds kinds = {}) {
     auto loaded = config::load_text(yaml, "g.yaml", {});
     ASSERT_TRUE(loaded.spec);
-    auto snapshot = Snapshot::compile(std::make_shared<config::Spec>(*loaded.spec), registry, {});
+    auto snapshot = Snapshot::compile(std::make_shared<config::Spec>(*loaded.spec), registry, kinds);
     ASSERT_TRUE(snapshot);
     for (const auto& s : (*snapshot)->services()) {
       auto set = std::make_shared<upstream::EndpointSet>();

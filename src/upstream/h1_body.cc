@@ -86,6 +86,10 @@ bool H1Body::decode_chunked(Result<Piece>& out) {
       out = Piece{};
     } else if (auto parsed = chunks_->decoder.trailers(trailers); parsed) {
       finished_ = true;
+      trailers.remove_if([this](const http::Header& h) {
+        return std::ranges::any_of(policy_.reserved,
+                                   [&](std::string_view name) { return http::folds_to(h.name, name); });
+      });
       out = Piece{trailers.empty() ? Piece::Kind::end : Piece::Kind::trailers, {}, &trailers};
     } else {
       out = break_off(parsed.error().code, Errc::upstream_malformed, parsed.error().detail);

@@ -2,6 +2,9 @@
 // connection.
 #pragma once
 
+#include <span>
+#include <string_view>
+
 #include "base/arena.h"
 #include "http/chunked.h"
 #include "http/framing.h"
@@ -16,6 +19,8 @@ struct H1BodyPolicy {
   Duration idle{30s};           // nothing moved for this long
   std::uint64_t max_bytes = 0;  // 0 = no limit; body_too_large beyond it
   std::uint64_t min_rate = 0;   // bytes per second while the peer is waited for (net/min_rate.h); 0 = off
+  // Names that are removed from the trailers, in every spelling that folds to them.
+  std::span<const std::string_view> reserved{};
 };
 
 // Pulls from `input` (bytes that came with the head; what follows the body stays there) and then from the

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gatehouse::control {
+namespace gatehouse {
 
 class JsonText {
  public:
@@ -42,4 +42,4 @@ class JsonText {
   bool after_key_ = false;
 };
 
-}  // namespace gatehouse::control
+}  // namespace gatehouse

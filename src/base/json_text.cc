@@ -1,9 +1,9 @@
-#include "control/json_text.h"
+#include "base/json_text.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
-namespace gatehouse::control {
+namespace gatehouse {
 
 void JsonText::before_value() {
   if (after_key_) {
@@ -78,4 +78,4 @@ std::string JsonText::take() {
   return std::move(out_);
 }
 
-}  // namespace gatehouse::control
+}  // namespace gatehouse

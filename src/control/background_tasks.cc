@@ -1,0 +1,81 @@
+#include "control/background_tasks.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gatehouse::control {
+
+struct BackgroundTasks::Entry {
+  Entry(net::Loop& loop, net::Network& network) : client(loop, network) {}
+  upstream::Client client;
+  std::span<const gateway::MetricFamily> families;
+  std::unique_ptr<gateway::BackgroundTask> task;  // after the client that it uses
+};
+
+BackgroundTasks::BackgroundTasks(Parts parts) : parts_(std::move(parts)) {
+  for (const auto& kind : parts_.filters) {
+    auto entry = std::make_unique<Entry>(parts_.loop, parts_.network);
+    entry->task = kind->background(context(entry->client));
+    entry->families = kind->metrics();
+    if (entry->task) entries_.push_back(std::move(entry));
+  }
+}
+
+BackgroundTasks::~BackgroundTasks() = default;
+
+gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
+  return {.loop = parts_.loop,
+          .resolver = parts_.resolver,
+          .client = client,
+          .log = [&log = parts_.log](Severity level, const std::string& line) { log.write(level, line); },
+          .recall = [this](std::string name) { return read(std::move(name)); },
+          .keep = [this](std::string name,
+                         std::string content) { return write(std::move(name), std::move(content)); }};
+}
+
+net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
+  if (!parts_.files.read) co_return std::nullopt;
+  auto text = co_await offload(parts_.offload, parts_.loop,
+                               [read = parts_.files.read, name = std::move(name)] { return read(name); });
+  if (text) co_return std::move(*text);
+  parts_.log.warning(text.error());
+  co_return std::nullopt;
+}
+
+net::Task<bool> BackgroundTasks::write(std::string name, std::string content) {
+  if (!parts_.files.write) co_return false;
+  auto written = co_await offload(parts_.offload, parts_.loop,
+                                  [write = parts_.files.write, name = std::move(name),
+                                   content = std::move(content)] { return write(name, content); });
+  if (written) {
+    said_unwritable_ = false;
+    co_return true;
+  }
+  if (!std::exchange(said_unwritable_, true)) parts_.log.warning(written.error());
+  co_return false;
+}
+
+net::Task<void> BackgroundTasks::recall(std::shared_ptr<const gateway::Snapshot> snapshot) {
+  for (const auto& entry : entries_) co_await entry->task->recall(snapshot);
+}
+
+void BackgroundTasks::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) {
+  for (const auto& entry : entries_) entry->task->apply(snapshot);
+}
+
+gateway::BackgroundTask* BackgroundTasks::find(std::string_view name) const noexcept {
+  auto entry = std::ranges::find_if(entries_, [&](const auto& e) { return e->task->name() == name; });
+  return entry == entries_.end() ? nullptr : (*entry)->task.get();
+}
+
+std::vector<TaskMetrics> BackgroundTasks::measure() const {
+  std::vector<TaskMetrics> all;
+  all.reserve(entries_.size());
+  for (const auto& entry : entries_) {
+    all.push_back({entry->families, {}});
+    entry->task->measure(all.back().values);
+  }
+  return all;
+}
+
+}  // namespace gatehouse::control
