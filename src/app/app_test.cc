@@ -10,6 +10,7 @@
 
 #include "app/commands.h"
 #include "app/http_request.h"
+#include "app/keys_command.h"
 #include "app/sample_service.h"
 
 namespace gatehouse::app {
@@ -129,6 +130,34 @@ TEST(Commands, ExitStatusTellsNoFromWrongUse) {
   EXPECT_EQ(run({"check", "/nonexistent/gatehouse.yaml"}), 1);
   EXPECT_EQ(run({"run", "/nonexistent/gatehouse.yaml"}), 1);
   EXPECT_EQ(run({"explain", "/nonexistent/gatehouse.yaml", "GET", "/"}), 1);
+}
+
+TEST(KeysCommand, ShowsIssuersForPeople) {
+  const auto text = keys_text(
+      R"({"issuers":[{"name":"main","issuer":"https://id.example","source":"discovery https://id.example","state":"stale",)"
+      R"("age_seconds":300,"last_fetch":{"ok":false,"at":"2026-01-01T00:00:00Z","failure":"it is down"},)"
+      R"("next_fetch_in_seconds":5,"keys":[{"kid":"a\u001b","thumbprint":"T1","algorithms":["RS256","PS256"],"state":"removed",)"
+      R"("gone_in_seconds":60}],"revoked":[{"thumbprint":"T2","kid":"b","at":"2026-01-01T00:00:00Z","by":"ann"}]}]})");
+  ASSERT_TRUE(text);
+  EXPECT_NE(
+      text->find("issuer main (https://id.example) from discovery https://id.example: stale, 5 min old, "
+                 "next fetch in 5 s\n"),
+      std::string::npos)
+      << *text;
+  EXPECT_NE(text->find("the last fetch failed at 2026-01-01T00:00:00Z: it is down\n"), std::string::npos);
+  EXPECT_NE(text->find("T1  RS256 PS256  gone in 60 s\n"), std::string::npos) << *text;
+  EXPECT_NE(text->find("T2  by ann, 2026-01-01T00:00:00Z\n"), std::string::npos) << *text;
+  EXPECT_EQ(text->find('\x1b'), std::string::npos);
+  EXPECT_FALSE(keys_text("{}"));
+  EXPECT_TRUE(keys_text(R"({"issuers":[]})"));
+}
+
+TEST(KeysCommand, TakesItsArguments) {
+  EXPECT_EQ(run({"keys", "revoke", "main"}), 2);
+  EXPECT_EQ(run({"keys", "nonsense"}), 2);
+  EXPECT_EQ(run({"keys", "revoke", "main", "k", "--admin", "127.0.0.1:1", "--token", "t"}), 1);
+  EXPECT_EQ(run({"keys", "--admin", "127.0.0.1:1", "--token", "t"}), 1);
+  EXPECT_EQ(encode_query("a b&c=d/\xc3"), "a%20b%26c%3Dd%2F%C3");
 }
 
 }  // namespace

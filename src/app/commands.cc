@@ -8,6 +8,9 @@
 #include "app/demo.h"
 #include "app/file_commands.h"
 #include "app/gateway_commands.h"
+#include "app/key_command.h"
+#include "app/keys_command.h"
+#include "app/token_command.h"
 #include "control/process.h"
 
 namespace gatehouse::app {
@@ -20,6 +23,10 @@ struct Options {
   GatewayOptions gateway;
   ExplainOptions explain;
   CertOptions cert;
+  KeyOptions key;
+  std::string token;  // to be inspected
+  std::string issuer;
+  std::string kid;
   bool json = false;
   bool force = false;
 };
@@ -32,6 +39,7 @@ class CommandLine {
     add_running();
     add_files();
     add_gateway();
+    add_keys();
   }
 
   int run(int argc, char** argv) {
@@ -87,7 +95,7 @@ class CommandLine {
                       [this] { return print(options_.file); }));
     command("schema", "Print the JSON Schema of the configuration, for editors", [] { return schema(); });
     command("reference", "Print docs/reference.md: fields of configuration and log, metrics",
-            [] { return reference(); });
+            [this] { return reference(filters_); });
     auto* cert_command = command("cert", "Make a self-signed certificate for development",
                                  [this] { return cert(options_.cert); });
     cert_command->add_option("hosts", options_.cert.hosts, "Names and addresses that it is for")
@@ -98,10 +106,11 @@ class CommandLine {
     cert_command->add_option("--cert", options_.cert.cert, "File of the certificate")->capture_default_str();
     cert_command->add_option("--key", options_.cert.key, "File of the private key")->capture_default_str();
     cert_command->add_flag("--force", options_.cert.force, "Replace the files if they are there");
+    add_api_keys();
     auto* explain_command =
         command("explain", "Say which route serves a request, and why not the others", [this] {
           options_.explain.json = options_.json;
-          return explain(options_.explain);
+          return explain(options_.explain, filters_);
         });
     explain_command->add_option("file", options_.explain.file, "The configuration")->required();
     explain_command->add_option("method", options_.explain.method, "GET, POST, ...")->required();
@@ -116,6 +125,24 @@ class CommandLine {
     take_json(explain_command);
   }
 
+  void add_api_keys() {
+    CLI::App* key = app_.add_subcommand("key", "API keys");
+    key->require_subcommand(1);
+    CLI::App* create = key->add_subcommand("create", "Make an API key, which is shown once");
+    create->callback([this] {
+      chosen_ = [this] {
+        options_.key.json = options_.json;
+        return create_key(options_.key);
+      };
+    });
+    create->add_option("name", options_.key.name, "Who will call with it: the user")->required();
+    create->add_option("--claim", options_.key.claims, "What conditions may ask of it: NAME=VALUE")
+        ->take_all();
+    create->add_option("--expires", options_.key.expires, "When it ends, for example 2027-12-31");
+    create->add_option("--file", options_.key.file, "The file of `auth.api_keys` that gets its hash");
+    take_json(create);
+  }
+
   void add_gateway() {
     auto* reload_command = command("reload", "Load the configuration's files if they have changed", [this] {
       return reload(options_.gateway, options_.force, options_.json);
@@ -123,13 +150,60 @@ class CommandLine {
     reload_command->add_flag("--force", options_.force, "Load them even if they have not changed");
     auto* rollback_command = command("rollback", "Return to the configuration before this one",
                                      [this] { return rollback(options_.gateway, options_.json); });
-    auto* token_command = command("token", "Print the token of the admin API",
-                                  [this] { return token(options_.gateway, options_.json); });
-    for (auto* c : {reload_command, rollback_command, token_command}) {
+    for (auto* c : {reload_command, rollback_command}) {
       take_gateway(c);
       take_json(c);
     }
+    add_token();
     take_json(command("version", "Print the version", [this] { return version(options_.json); }));
+  }
+
+  void add_token() {
+    CLI::App* admin = app_.add_subcommand("token", "Print the token of the admin API");
+    admin->require_subcommand(0, 1);
+    CLI::App* inspect = admin->add_subcommand(
+        "inspect", "Say what a token (JWT) holds, and what the running gateway makes of it");
+    inspect->add_option("token", options_.token, "The token; `-` reads it from standard input")->required();
+    for (CLI::App* c : {admin, inspect}) {
+      take_gateway(c);
+      take_json(c);
+    }
+    admin->callback([this, admin] {
+      if (admin->get_subcommands().empty())
+        chosen_ = [this] { return token(options_.gateway, options_.json); };
+    });
+    inspect->callback([this] {
+      chosen_ = [this] { return inspect_token(options_.gateway, options_.token, options_.json); };
+    });
+  }
+
+  void add_keys() {
+    auto* keys = app_.add_subcommand("keys", "Show the keys of issuers, revoke one");
+    keys->require_subcommand(0, 1);
+    auto show = [this] { return show_keys(options_.gateway, options_.json); };
+    auto add = [&](const std::string& name, const std::string& help, std::function<int()> run) {
+      CLI::App* c = keys->add_subcommand(name, help);
+      c->callback([this, run = std::move(run)] { chosen_ = run; });
+      take_gateway(c);
+      take_json(c);
+      return c;
+    };
+    take_gateway(keys);
+    take_json(keys);
+    keys->callback([this, keys, show] {
+      if (keys->get_subcommands().empty()) chosen_ = show;
+    });
+    add("show", "Which are in force, how old they are, what is revoked", show);
+    for (const std::string verb : {"revoke", "unrevoke"}) {
+      auto* c = add(verb,
+                    verb == "revoke" ? "Never accept what this key has signed, whatever its issuer publishes"
+                                     : "Take a revocation back",
+                    [this, verb] {
+                      return change_key(options_.gateway, verb, options_.issuer, options_.kid, options_.json);
+                    });
+      c->add_option("issuer", options_.issuer, "Its name in the configuration")->required();
+      c->add_option("kid", options_.kid, "The key's `kid` or thumbprint")->required();
+    }
   }
 
   gateway::Snapshot::FilterKinds filters_;

@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <vector>
 
+#include "app/demo_issuer.h"
 #include "app/http_request.h"
 #include "app/sample_service.h"
 #include "control/process.h"
@@ -38,6 +40,10 @@ class TemporaryFolder {
 };
 
 constexpr std::string_view kConfig = R"(listen: {{public: {{port: 8080, bind: 127.0.0.1}}}}
+auth:                       # an issuer inside the demonstration; yours is `issuer: https://id.example.com`
+  issuer: {}
+  audience: demo
+  public: [/hello/*, /echo/*, /say/*, /old/*]
 services:
   hello: http://{}
   echo:  {{url: http://{}, headers: {{request: {{set: {{x-demo: "added by the gateway"}}}}}}}}
@@ -47,6 +53,7 @@ routes:
   - {{path: /say/:name, to: hello, rewrite: /hello/:name}}
   - {{path: /old/*, redirect: /hello/*}}
   - {{path: /hello/beta, to: echo, when: {{header.x-beta: "true"}}}}
+  - {{path: /private/*, to: echo}}
 state: {}/state
 admin: {{port: 0}}
 log: {{to: {}}}
@@ -54,22 +61,27 @@ log: {{to: {}}}
 
 struct Try {
   std::string_view what;
-  std::string_view options;  // of curl
+  std::string options;  // of curl
   std::string_view path;
   int status;
   std::vector<std::pair<std::string, std::string>> headers{};
   std::string_view body{};
 };
 
-const std::array<Try, 5>& tries() {
-  static const std::array<Try, 5> list{{
+std::vector<Try> tries_with(const std::string& token) {
+  return {
       {"a service, by its name", "", "/hello/world", 200},
       {"what arrives there", "-d 'some text' ", "/echo/anything?x=1", 200, {}, "some text"},
       {"a path rewritten", "", "/say/gatehouse", 200},
       {"a route by a header", "-H 'x-beta: true' ", "/hello/beta", 200, {{"x-beta", "true"}}},
       {"no such route", "-i ", "/nothing", 404},
-  }};
-  return list;
+      {"no credentials", "-i ", "/private/1", 401},
+      {"a token of the demonstration's own issuer, good for an hour: the service learns who it is, in x-user",
+       fmt::format("-H 'authorization: Bearer {}' ", token),
+       "/private/1",
+       200,
+       {{"authorization", "Bearer " + token}}},
+  };
 }
 
 std::string curl_line(const Try& t) {
@@ -77,9 +89,9 @@ std::string curl_line(const Try& t) {
 }
 
 // Makes the requests; false if an answer was not as it should be.
-bool make_requests() {
+bool make_requests(const std::vector<Try>& tries) {
   bool good = true;
-  for (const Try& t : tries()) {
+  for (const Try& t : tries) {
     fmt::print("# {}\n$ {}\n", t.what, curl_line(t));
     auto answer = send({.port = 8080,
                         .method = t.body.empty() ? "GET" : "POST",
@@ -99,9 +111,9 @@ bool make_requests() {
   return good;
 }
 
-void show(const control::Started& started, const std::string& config) {
+void show(const control::Started& started, const std::string& config, const std::vector<Try>& tries) {
   fmt::print("Gatehouse is up. Worth trying, in another terminal:\n\n");
-  for (const Try& t : tries()) fmt::print("  # {}\n  {}\n", t.what, curl_line(t));
+  for (const Try& t : tries) fmt::print("  # {}\n  {}\n", t.what, curl_line(t));
   fmt::print(
       "\nThe admin API:  curl 'http://{}/metrics'\n"
       "The configuration, which takes effect when you save it: {}\n"
@@ -122,8 +134,10 @@ int demo(gateway::Snapshot::FilterKinds filters) {
   bool terminal = ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
   SampleService hello_service(hello);
   SampleService echo_service(echo);
+  DemoIssuer issuer;
+  const std::vector<Try> tries = tries_with(issuer.token("ada", std::chrono::system_clock::now()));
   std::string config = folder.path() + "/gatehouse.yaml";
-  std::ofstream(config) << fmt::format(kConfig, net::to_string(hello_service.address()),
+  std::ofstream(config) << fmt::format(kConfig, issuer.url(), net::to_string(hello_service.address()),
                                        net::to_string(echo_service.address()), folder.path(),
                                        terminal ? "stdout" : folder.path() + "/access.log");
   bool good = true;
@@ -132,9 +146,9 @@ int demo(gateway::Snapshot::FilterKinds filters) {
                                      .filters = filters,
                                      .on_started =
                                          [&](const control::Started& started) {
-                                           if (terminal) return show(started, config);
-                                           client = std::thread([&good] {
-                                             good = make_requests();
+                                           if (terminal) return show(started, config, tries);
+                                           client = std::thread([&good, &tries] {
+                                             good = make_requests(tries);
                                              ::kill(::getpid(), SIGTERM);
                                            });
                                          },

@@ -7,9 +7,9 @@
 #include <cstdio>
 
 #include "app/gateway_client.h"
+#include "base/json_text.h"
 #include "config/loader.h"
 #include "control/explanation.h"
-#include "control/json_text.h"
 #include "control/metrics.h"
 
 namespace gatehouse::app {
@@ -38,14 +38,27 @@ Checked check_file(const std::string& file, gateway::Snapshot::FilterKinds filte
   gateway::StateRegistry registry;
   auto snapshot = gateway::Snapshot::compile(c.spec, registry, filters);
   c.good = snapshot.has_value();
-  if (!snapshot)
-    for (auto& d : snapshot.error()) c.diagnostics.push_back(std::move(d));
+  const config::Diagnostics& said = snapshot ? (*snapshot)->remarks() : snapshot.error();
+  c.diagnostics.insert(c.diagnostics.end(), said.begin(), said.end());
   return c;
 }
 
-// Rule 6: what each listener opens, and what of it needs no credentials (all of it: there is no `auth` yet).
+// The rows of one listener that need credentials, or that need none.
+bool list_rows(const std::vector<gateway::OpenRoute>& rows, const std::string& listener, bool open) {
+  bool any = false;
+  for (const auto& r : rows) {
+    if (r.listener != listener || r.open != open) continue;
+    any = true;
+    out(fmt::format("  {:<7} {}{} -> {}{}{}\n", r.methods == "*" ? "any" : r.methods,
+                    r.host == "*" ? "" : r.host, r.path, r.target, r.when.empty() ? "" : "  when " + r.when,
+                    r.auth.empty() || r.auth == "required" ? "" : "  auth " + r.auth));
+  }
+  return any;
+}
+
+// Rule 6: what each listener opens, and what of it needs no credentials.
 void summary(const config::Spec& spec) {
-  auto open = gateway::open_routes(spec);
+  const auto rows = gateway::open_routes(spec);
   for (const auto& listener : spec.listeners) {
     if (listener.redirect != 0) {
       out(fmt::format("listener {} on {}:{} sends everything to https, port {}\n", listener.name,
@@ -54,15 +67,11 @@ void summary(const config::Spec& spec) {
     }
     out(fmt::format("listener {} on {}:{} opens, without credentials:\n", listener.name, listener.bind,
                     listener.port));
-    bool any = false;
-    for (const auto& r : open) {
-      if (r.listener != listener.name) continue;
-      any = true;
-      out(fmt::format("  {:<7} {}{} -> {}{}\n", r.methods == "*" ? "any" : r.methods,
-                      r.host == "*" ? "" : r.host, r.path, r.target,
-                      r.when.empty() ? "" : "  when " + r.when));
-    }
-    if (!any) out("  nothing\n");
+    if (!list_rows(rows, listener.name, true)) out("  nothing\n");
+    if (std::ranges::none_of(rows, [&](const auto& r) { return r.listener == listener.name && !r.open; }))
+      continue;
+    out("and with credentials:\n");
+    list_rows(rows, listener.name, false);
   }
 }
 
@@ -80,7 +89,7 @@ std::string differs(const std::string& file) {
          "differs from the disk";
 }
 
-void put_diagnostics(control::JsonText& json, const config::Diagnostics& diagnostics) {
+void put_diagnostics(JsonText& json, const config::Diagnostics& diagnostics) {
   json.key("diagnostics").begin_array();
   for (const auto& d : diagnostics) json.value(d.text());
   json.end_array();
@@ -98,14 +107,15 @@ int check(const std::string& file, bool as_json, gateway::Snapshot::FilterKinds 
     if (!note.empty()) out(note + "\n");
     return 0;
   }
-  control::JsonText json;
+  JsonText json;
   json.begin_object().field("ok", c.good).field("differs_from_disk", !note.empty());
   put_diagnostics(json, c.diagnostics);
   if (c.good) {
     json.key("opens").begin_array();
     for (const auto& r : gateway::open_routes(*c.spec)) {
       json.begin_object().field("listener", r.listener).field("host", r.host).field("path", r.path);
-      json.field("methods", r.methods).field("to", r.target).field("when", r.when).end_object();
+      json.field("methods", r.methods).field("to", r.target).field("when", r.when);
+      json.field("credentials", !r.open).field("auth", r.auth).end_object();
     }
     json.end_array();
   }
@@ -126,14 +136,14 @@ int schema() {
   return 0;
 }
 
-int reference() {
+int reference(gateway::Snapshot::FilterKinds filters) {
   out(config::reference_markdown());
   out("\n" + control::log_reference_markdown());
-  out("\n" + control::metrics_reference_markdown());
+  out("\n" + control::metrics_reference_markdown(filters));
   return 0;
 }
 
-int explain(const ExplainOptions& options) {
+int explain(const ExplainOptions& options, gateway::Snapshot::FilterKinds filters) {
   control::Question question;
   question.method = options.method;
   question.url = options.url;
@@ -152,20 +162,20 @@ int explain(const ExplainOptions& options) {
     show(loaded.diagnostics);
     return 1;
   }
-  config::Diagnostics diagnostics;
-  auto router = gateway::Router::compile(*loaded.spec, diagnostics);
-  if (!router) {
-    show(diagnostics);
+  auto spec = std::make_shared<const config::Spec>(std::move(*loaded.spec));
+  gateway::StateRegistry registry;
+  auto snapshot = gateway::Snapshot::compile(spec, registry, filters);
+  if (!snapshot) {
+    show(snapshot.error());
     return 1;
   }
-  auto answer = control::explain(*router, *loaded.spec, question);
+  auto answer = control::explain(**snapshot, question, std::chrono::system_clock::now());
   if (!answer) {
     err(answer.error() + "\n");
     return 1;
   }
-  out(options.json ? control::explanation_json(*answer, *loaded.spec)
-                   : control::explanation_text(*answer, *loaded.spec));
-  return answer->choice.kind == gateway::RouteChoice::Kind::found ? 0 : 1;
+  out(options.json ? control::explanation_json(*answer, *spec) : control::explanation_text(*answer, *spec));
+  return answer->served() ? 0 : 1;
 }
 
 }  // namespace gatehouse::app

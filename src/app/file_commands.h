@@ -12,7 +12,7 @@ namespace gatehouse::app {
 int check(const std::string& file, bool json, gateway::Snapshot::FilterKinds filters);
 int print(const std::string& file);
 int schema();
-int reference();
+int reference(gateway::Snapshot::FilterKinds filters);
 
 struct ExplainOptions {
   std::string file;
@@ -23,6 +23,6 @@ struct ExplainOptions {
   std::string client = "127.0.0.1";
   bool json = false;
 };
-int explain(const ExplainOptions& options);
+int explain(const ExplainOptions& options, gateway::Snapshot::FilterKinds filters);
 
 }  // namespace gatehouse::app

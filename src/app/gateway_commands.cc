@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-#include "control/json_text.h"
+#include "base/json_text.h"
 
 namespace gatehouse::app {
 namespace {
@@ -53,7 +53,7 @@ int token(const GatewayOptions& options, bool json) {
     return 1;
   }
   if (json) {
-    control::JsonText text;
+    JsonText text;
     text.begin_object().field("token", *token).end_object();
     fmt::print("{}", text.take());
   } else {
@@ -64,7 +64,7 @@ int token(const GatewayOptions& options, bool json) {
 
 int version(bool json) {
   if (json) {
-    control::JsonText text;
+    JsonText text;
     text.begin_object().field("version", GATEHOUSE_VERSION).end_object();
     fmt::print("{}", text.take());
   } else {

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/ip.h"
-#include "control/json_text.h"
+#include "base/json_text.h"
 #include "http/h1_reader.h"
 #include "http/h1_writer.h"
 #include "net/nursery.h"
@@ -100,7 +100,7 @@ SampleAnswer hello(const SampleRequest& request) {
 }
 
 SampleAnswer echo(const SampleRequest& request) {
-  control::JsonText json;
+  JsonText json;
   json.begin_object()
       .field("method", request.method)
       .field("target", request.target)

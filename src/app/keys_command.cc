@@ -1,0 +1,144 @@
+#include "app/keys_command.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <cstdio>
+
+namespace gatehouse::app {
+namespace {
+
+using Object = simdjson::dom::object;
+
+void line(FILE* to, std::string_view text) { fmt::print(to, "{}\n", text); }
+
+std::string_view text_of(Object o, std::string_view name) {
+  std::string_view text;
+  return o.at_key(name).get(text) ? std::string_view{} : text;
+}
+std::optional<std::int64_t> number_of(Object o, std::string_view name) {
+  std::int64_t n = 0;
+  if (o.at_key(name).get(n)) return std::nullopt;
+  return n;
+}
+
+std::string words(std::int64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  return fmt::format("{} h", seconds / 3600);
+}
+
+// What came from an issuer must not move a terminal's cursor.
+std::string shown(std::string_view text) {
+  std::string out;
+  for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return out;
+}
+
+void put_key(std::string& out, Object key) {
+  std::string algorithms;
+  simdjson::dom::array list;
+  if (!key.at_key("algorithms").get(list)) {
+    for (simdjson::dom::element a : list) {
+      std::string_view name;
+      if (!a.get(name)) algorithms += fmt::format("{}{}", algorithms.empty() ? "" : " ", name);
+    }
+  }
+  const std::string kid = shown(text_of(key, "kid"));
+  out += fmt::format("  {:<9} {:<24} {}  {}", text_of(key, "state"), kid.empty() ? "(no kid)" : kid,
+                     text_of(key, "thumbprint"), algorithms);
+  if (auto gone = number_of(key, "gone_in_seconds")) out += fmt::format("  gone in {}", words(*gone));
+  out += '\n';
+}
+
+void put_issuer(std::string& out, Object issuer) {
+  out += fmt::format("issuer {} ({}) from {}: {}", text_of(issuer, "name"), text_of(issuer, "issuer"),
+                     text_of(issuer, "source"), text_of(issuer, "state"));
+  if (auto age = number_of(issuer, "age_seconds")) out += fmt::format(", {} old", words(*age));
+  if (auto next = number_of(issuer, "next_fetch_in_seconds"))
+    out += fmt::format(", next fetch in {}", words(*next));
+  out += '\n';
+  Object last;
+  if (!issuer.at_key("last_fetch").get(last))
+    if (auto failure = text_of(last, "failure"); !failure.empty())
+      out += fmt::format("  the last fetch failed at {}: {}\n", text_of(last, "at"), shown(failure));
+  simdjson::dom::array list;
+  if (!issuer.at_key("keys").get(list)) {
+    for (simdjson::dom::element e : list)
+      if (Object key; !e.get(key)) put_key(out, key);
+  }
+  if (!issuer.at_key("revoked").get(list)) {
+    for (simdjson::dom::element e : list)
+      if (Object r; !e.get(r))
+        out += fmt::format("  never     {:<24} {}  by {}{}{}\n", shown(text_of(r, "kid")),
+                           text_of(r, "thumbprint"), shown(text_of(r, "by")),
+                           text_of(r, "at").empty() ? "" : ", ", text_of(r, "at"));
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> keys_text(std::string_view json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::array issuers;
+  if (parser.parse(json.data(), json.size())["issuers"].get(issuers)) return std::nullopt;
+  std::string out;
+  for (simdjson::dom::element e : issuers)
+    if (Object issuer; !e.get(issuer)) put_issuer(out, issuer);
+  return out.empty() ? "no issuer: the configuration has no `auth` with one\n" : out;
+}
+
+std::string encode_query(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+int show_keys(const GatewayOptions& options, bool json) {
+  auto answer = GatewayClient(options).ask("GET", "/keys");
+  if (!answer) {
+    line(stderr, answer.error());
+    return 1;
+  }
+  auto text = answer->status == 200 ? keys_text(answer->body) : std::nullopt;
+  if (!text) {
+    line(stderr, fmt::format("the gateway answered {}", answer->status));
+    return 1;
+  }
+  const std::string& out = json ? answer->body : *text;
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return 0;
+}
+
+int change_key(const GatewayOptions& options, std::string_view verb, const std::string& issuer,
+               const std::string& kid, bool json) {
+  auto answer = GatewayClient(options).ask(
+      "POST", fmt::format("/keys/{}?issuer={}&kid={}", verb, encode_query(issuer), encode_query(kid)));
+  if (!answer) {
+    line(stderr, answer.error());
+    return 1;
+  }
+  const bool good = answer->status == 200;
+  if (json) {
+    std::fwrite(answer->body.data(), 1, answer->body.size(), stdout);
+    return good ? 0 : 1;
+  }
+  simdjson::dom::parser parser;
+  std::string_view text;
+  if (parser.parse(answer->body)[good ? "message" : "detail"].get(text)) {
+    line(stderr, fmt::format("the gateway answered {}", answer->status));
+    return 1;
+  }
+  line(good ? stdout : stderr, shown(text));
+  return good ? 0 : 1;
+}
+
+}  // namespace gatehouse::app
