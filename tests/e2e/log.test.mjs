@@ -6,7 +6,7 @@ import { assert, gatewayTest } from './lib/test.mjs';
 import { sleep, until } from './lib/wait.mjs';
 
 const kFields = ['time', 'method', 'host', 'path', 'protocol', 'route', 'service', 'endpoint', 'version', 'status', 'reason', 'total', 'own',
-  'first_byte', 'upstream', 'bytes_in', 'bytes_out', 'tries', 'request_id', 'trace_id', 'client'];
+  'first_byte', 'upstream', 'bytes_in', 'bytes_out', 'tries', 'request_id', 'trace_id', 'client', 'user'];
 
 gatewayTest('a record has its fields, and says what happened', async ({ service, gateway, request }) => {
   const api = await service(async (req, res) => { for await (const _ of req); await sleep(50); res.end('hello'); });

@@ -6,9 +6,11 @@
 //   - ports (`port: N`, and N after a colon wherever it stands) are free ones;
 //   - a configuration without `state`, `admin` or `log` gets those of the test's folder.
 // Files are looked for in that folder: the manual's own commands make them, or `files` below.
+import { createSecretKey } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Authority } from './lib/certificates.mjs';
+import { makeKey, seconds, sign } from './lib/issuer.mjs';
 import { Gatehouse, kBinary, kRoot, temporaryFolder } from './lib/gatehouse.mjs';
 import { freePort } from './lib/service.mjs';
 import { assert, gatewayTest } from './lib/test.mjs';
@@ -18,6 +20,21 @@ const kManual = path.join(kRoot, 'docs/manual');
 
 // What the examples name and do not make.
 const files = {
+  'identity.md': async (folder) => {
+    const write = (name, text) => fs.writeFileSync(path.join(folder, name), text);
+    const staff = await makeKey('RS256');
+    const partner = await makeKey('ES256');
+    write('keys.json', JSON.stringify({ keys: [staff.jwk] }));
+    write('partner-keys.json', JSON.stringify({ keys: [partner.jwk] }));
+    write('secret.txt', 'a secret of more than 256 bits, as it is asked for');
+    const claims = (more) => ({ iss: 'https://id.example.com', aud: 'api.example.com', sub: 'alice', exp: seconds() + 3600, ...more });
+    write('alice.jwt', await sign(claims(), staff));
+    write('gold.jwt', await sign(claims({ tier: 'gold' }), staff));
+    write('expired.jwt', await sign(claims({ exp: seconds() - 3600 }), staff));
+    write('partner.jwt', await sign(claims({ iss: 'https://login.partner.example' }), partner));
+    const secret = createSecretKey(fs.readFileSync(path.join(folder, 'secret.txt')));
+    write('build.jwt', await sign(claims({ iss: 'build' }), { privateKey: secret, alg: 'HS256' }));
+  },
   'tls.md': (folder) => {
     const ca = new Authority(folder, 'ca');
     const mesh = new Authority(folder, 'mesh-ca');
@@ -70,7 +87,7 @@ for (const name of fs.readdirSync(kManual).filter((n) => n.endsWith('.md'))) {
   gatewayTest(`the examples of docs/manual/${name}`, async ({ run, later }) => {
     const folder = temporaryFolder();
     later.push(() => fs.rmSync(folder, { recursive: true, force: true }));
-    files[name]?.(folder);
+    await files[name]?.(folder);
     fs.mkdirSync(path.join(folder, 'bin'));
     fs.symlinkSync(path.resolve(kBinary), path.join(folder, 'bin/gatehouse'));
     const env = { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` };
