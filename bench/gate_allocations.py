@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-from traffic import CASES, Gateway, Traffic
+from tokens import Pool
+from traffic import CASES, Gateway, Traffic, token_case
 
 WARM, COUNTED, CONNECTIONS = 20_000, 10_000, 8
 here = os.path.dirname(os.path.abspath(__file__))
@@ -21,30 +22,37 @@ def main(binary):
         shim = os.path.join(folder, "malloc_count.so")
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", "-o", shim, os.path.join(here, "malloc_count.c")], check=True)
         counter = os.path.join(folder, "count")
-        with open(counter, "wb") as f:
-            f.write(bytes(mmap.PAGESIZE))
-        traffic = Traffic()
-        gateway = Gateway(binary, traffic.port, env={"LD_PRELOAD": shim, "GATEHOUSE_MALLOC_COUNT": counter})
-
-        def allocations():
-            with open(counter, "rb") as f:
-                return struct.unpack("<Q", f.read(8))[0]
-
-        if allocations() == 0:
-            raise SystemExit("nothing was counted: the shim is not in the process")
-        traffic.connect(gateway.port, CONNECTIONS)
-        failed = 0
-        for i, case in enumerate(CASES):
-            traffic.run(case, WARM if i == 0 else WARM // 4)
-            before = allocations()
-            traffic.run(case, COUNTED if i == 0 else COUNTED // 4)
-            n = allocations() - before
-            failed += n != 0
-            print(f"{'ok    ' if n == 0 else 'FAILED'} {case.name}: {n} allocations in {COUNTED if i == 0 else COUNTED // 4} requests")
-        traffic.close()
-        gateway.stop()
-        print(f"{len(CASES) - failed} passed, {failed} failed")
+        pool = Pool(folder, 1)
+        failed = counted(binary, shim, counter, CASES) + counted(binary, shim, counter, [token_case(pool.first())], pool.auth())
+        print(f"{len(CASES) + 1 - failed} passed, {failed} failed")
         return failed == 0
+
+
+def counted(binary, shim, counter, cases, extra=""):
+    """How many of the cases fail. `extra`: further lines of the configuration."""
+    with open(counter, "wb") as f:
+        f.write(bytes(mmap.PAGESIZE))
+    traffic = Traffic()
+    gateway = Gateway(binary, traffic.port, env={"LD_PRELOAD": shim, "GATEHOUSE_MALLOC_COUNT": counter}, extra=extra)
+
+    def allocations():
+        with open(counter, "rb") as f:
+            return struct.unpack("<Q", f.read(8))[0]
+
+    if allocations() == 0:
+        raise SystemExit("nothing was counted: the shim is not in the process")
+    traffic.connect(gateway.port, CONNECTIONS)
+    failed = 0
+    for i, case in enumerate(cases):
+        traffic.run(case, WARM if i == 0 else WARM // 4)
+        before = allocations()
+        traffic.run(case, COUNTED if i == 0 else COUNTED // 4)
+        n = allocations() - before
+        failed += n != 0
+        print(f"{'ok    ' if n == 0 else 'FAILED'} {case.name}: {n} allocations in {COUNTED if i == 0 else COUNTED // 4} requests")
+    traffic.close()
+    gateway.stop()
+    return failed
 
 
 sys.exit(0 if main(sys.argv[1]) else 1)

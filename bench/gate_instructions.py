@@ -8,16 +8,19 @@ generator's timing would not. Start and stop are left out by the difference of t
 import os
 import re
 import sys
+import tempfile
 
-from traffic import CASES, Gateway, Traffic
+from tokens import Pool
+from traffic import CASES, Gateway, Traffic, token_case
 
 FEW, MANY, TOLERANCE = 1000, 4000, 0.03
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.txt")
 
 
-def collected(binary, case, requests):
+def collected(binary, case, requests, extra=""):
+    """Of the whole run. `extra`: further lines of the configuration."""
     traffic = Traffic()
-    gateway = Gateway(binary, traffic.port, prefix=["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
+    gateway = Gateway(binary, traffic.port, extra=extra, prefix=["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
     traffic.connect(gateway.port, 1)
     traffic.run(case, requests)
     traffic.close()
@@ -28,8 +31,16 @@ def collected(binary, case, requests):
     return int(found.group(1))
 
 
+def per_request(binary, case, extra=""):
+    return round((collected(binary, case, MANY, extra) - collected(binary, case, FEW, extra)) / (MANY - FEW))
+
+
 def main(binary, write):
-    measured = {c.name: round((collected(binary, c, MANY) - collected(binary, c, FEW)) / (MANY - FEW)) for c in CASES[:2]}
+    measured = {c.name: per_request(binary, c) for c in CASES[:2]}
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Pool(folder, 1)
+        case = token_case(pool.first())
+        measured[case.name] = per_request(binary, case, pool.auth())
     if write:
         with open(FILE, "w") as f:
             f.write("# Instructions per proxied request (callgrind, release build): bench/gate_instructions.py --write\n")
@@ -51,4 +62,5 @@ def main(binary, write):
     return failed == 0
 
 
-sys.exit(0 if main(sys.argv[1], "--write" in sys.argv) else 1)
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1], "--write" in sys.argv) else 1)

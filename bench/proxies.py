@@ -27,6 +27,14 @@ def descendants(pid):
     return pids
 
 
+def build(folder, name, *flags):
+    """Builds one of the programs of this folder, into another."""
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        subprocess.run(["g++", "-O2", "-std=c++20", "-Wall", "-o", path, os.path.join(HERE, f"{name}.cc"), *flags], check=True)
+    return path
+
+
 class Certificate:
     """Files of a self-signed one, ECDSA on P-256. `both`: certificate and key, as HAProxy wants them."""
 
@@ -115,10 +123,7 @@ class Field:
 
     def program(self, name, *flags):
         """Builds one of the programs of this folder."""
-        path = os.path.join(self.folder, name)
-        if not os.path.exists(path):
-            subprocess.run(["g++", "-O2", "-std=c++20", "-Wall", "-o", path, os.path.join(HERE, f"{name}.cc"), *flags], check=True)
-        return path
+        return build(self.folder, name, *flags)
 
     def nginx_frame(self, http, connections=16384):
         n, files = len(self.processes), resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -165,7 +170,8 @@ class Field:
         single = ["-g", "master_process off;"] if prefix else []  # what runs it follows one process
         return self.spawn("nginx", [*prefix, "nginx", "-c", config, *single], port, "https" if tls else "http")
 
-    def haproxy(self, tls=None, service=None, connections=8000):
+    def haproxy(self, tls=None, service=None, connections=8000, rules=""):
+        """`rules`: further lines of the frontend."""
         port = free_port()
         here = 'http-request return status 200 content-type text/plain string "here\\n" if { path /here }' if tls else ""
         return self.spawn("haproxy", ["haproxy", "-db", "-f", self.write(f"haproxy{port}.cfg", f"""global
@@ -180,7 +186,7 @@ defaults
   http-reuse always
 frontend f
   bind 127.0.0.1:{port}{f' ssl crt {tls.both} ssl-min-ver TLSv1.3' if tls else ''}
-  {here}
+  {here}{rules}
   default_backend b
 backend b
   server s1 127.0.0.1:{service or self.service}
@@ -196,20 +202,21 @@ backend b
         subprocess.run(["g++", "-O2", "-o", program, source], check=True)
         return self.spawn("floor", [program, str(port), str(self.service)], port)
 
-    def gatehouse(self, name="gatehouse", workers=1, routes=0, port=None, tls=None, service=None, prefix=()):
-        """`tls`: one Certificate or several, the first the default."""
+    def gatehouse(self, name="gatehouse", workers=1, routes=0, port=None, tls=None, service=None, prefix=(), admin=None, more=""):
+        """`tls`: one Certificate or several, the first the default. `admin`: its port. `more`: further lines of the configuration."""
         port = port or free_port()
         listener = f"port: {port}, bind: 127.0.0.1"
         if tls:
             pairs = ", ".join(f"{{cert: {c.cert}, key: {c.key}}}" for c in (tls if isinstance(tls, list) else [tls]))
             listener += f", tls: {{certificates: [{pairs}], min: 1.3}}"
-        text = (f"workers: {workers}\nstate: {self.folder}/{name}.state\nlog: /dev/null\nadmin: off\nlisten: {{public: {{{listener}}}}}\n"
+        text = (f"workers: {workers}\nstate: {self.folder}/{name}.state\nlog: /dev/null\n"
+                f"admin: {f'{{port: {admin}}}' if admin else 'off'}\nlisten: {{public: {{{listener}}}}}\n"
                 f'services: {{u: {{url: "http://127.0.0.1:{service or self.service}", path: /*}}}}\n')
         if routes:
             text += "routes:\n" + "".join(f"  - {{path: /r{i}/items/:id, method: GET, to: u}}\n" for i in range(routes)) + "  - {path: /*, to: u}\n"
         elif tls:
             text += 'routes:\n  - {path: /here, reply: {body: "here\\n"}}\n'
-        config = self.write(f"{name}.yaml", text)
+        config = self.write(f"{name}.yaml", text + more)
         return self.spawn(name, [*prefix, self.binary, "run", config], port, "https" if tls else "http"), config
 
     def envoy(self, program):

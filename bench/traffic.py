@@ -54,6 +54,10 @@ CASES = [
 ]
 
 
+def token_case(token):
+    return Case("GET, 100 bytes, RS256 token", request(headers=b"User-Agent: bench\r\nAccept: */*\r\nAuthorization: Bearer %s\r\n" % token), SMALL)
+
+
 class Gateway:
     """The binary with one worker and its log on, the service `api` behind it. `prefix`: a command that runs it; `service`: further
     fields of `api`; `listener`: further fields of the listener; `extra`: further lines of the configuration."""

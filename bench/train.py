@@ -3,12 +3,14 @@
    train.py BINARY
 
 What is listed here is laid out for speed, what is not for size. So it holds what production does all day, in its rough
-proportions: small requests first, then browsers, bodies, TLS, routes with conditions, edited headers, refusals."""
+proportions: small requests first, then browsers, bodies, TLS, routes with conditions, edited headers, refusals, tokens."""
 import http.client
 import socket
 import sys
+import tempfile
 
-from traffic import BROWSER_HEADERS, CASES, SMALL, Case, Gateway, Traffic, request, secure
+from tokens import Pool
+from traffic import BROWSER_HEADERS, CASES, SMALL, Case, Gateway, Traffic, request, secure, token_case
 
 ROUTES = """\
 routes:
@@ -89,10 +91,32 @@ def with_rules(binary):
     gateway.stop()
 
 
+def with_tokens(binary):
+    """A thousand users, each of whom is seen again and again, as they are; and who is turned away."""
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Pool(folder, 1000)
+        send = ", send: {x-user: user, authorization: remove}"
+        traffic = Traffic()
+        gateway = Gateway(binary, traffic.port, extra=pool.auth(send) + 'routes:\n  - {path: /api/*, to: api, when: {claim.sub: "*"}}\n')
+        traffic.connect(gateway.port, 32)
+        with open(pool.tokens, "rb") as f:
+            tokens = [line.strip() for line in f]
+        for _ in range(8):
+            for token in tokens:
+                traffic.run(token_case(token), 32)
+        forged = tokens[0][:-8] + b"AAAAAAAA"
+        for token in (forged, b"nonsense"):
+            for _ in range(500):
+                once(gateway.port, b"Connection: close\r\nAuthorization: Bearer %s\r\n" % token)
+        traffic.close()
+        gateway.stop()
+
+
 def main(binary):
     plain(binary)
     over_tls(binary)
     with_rules(binary)
+    with_tokens(binary)
 
 
 main(sys.argv[1])
