@@ -1,84 +1,18 @@
 #include "app/certificate_command.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <utility>
 
+#include "app/fresh_file.h"
 #include "config/values.h"
 #include "net/tls_context.h"
 
 namespace gatehouse::app {
 namespace {
-
-// A file that takes its place when it is whole. What went wrong is a line; empty if nothing did.
-class FreshFile {
- public:
-  FreshFile(std::string path, bool replace)
-      : path_(std::move(path)), fresh_(path_ + ".XXXXXX"), replace_(replace) {}
-  FreshFile(const FreshFile&) = delete;
-  ~FreshFile() {
-    if (written_) ::unlink(fresh_.c_str());
-  }
-  std::string refusal() {
-    struct stat status{};
-    if (::lstat(path_.c_str(), &status) != 0) return {};
-    if (!replace_) return is_there();
-    there_ = true;
-    return S_ISREG(status.st_mode) ? std::string() : fmt::format("`{}` is no regular file", path_);
-  }
-  // Nobody but its owner reads what `mode` keeps from others, not even for a moment.
-  std::string write(std::string_view text, mode_t mode) {
-    int fd = ::mkostemp(fresh_.data(), O_CLOEXEC);
-    if (fd < 0) return trouble();
-    written_ = true;
-    errno = ENOSPC;  // what a short write means
-    bool good = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    good = good && ::fchmod(fd, mode) == 0;
-    good = ::close(fd) == 0 && good;
-    return good ? std::string() : trouble();
-  }
-  // What stood there before takes the other name, until it is known that nothing is to be taken back.
-  std::string put_in_place() {
-    if (move(there_ ? RENAME_EXCHANGE : RENAME_NOREPLACE) != 0)
-      return errno == EEXIST ? is_there() : trouble();
-    written_ = there_;
-    return {};
-  }
-  void take_back() {
-    if (there_) {
-      (void)move(RENAME_EXCHANGE);
-    } else {
-      ::unlink(path_.c_str());
-    }
-  }
-
- private:
-  int move(unsigned how) const {
-    int done = ::renameat2(AT_FDCWD, fresh_.c_str(), AT_FDCWD, path_.c_str(), how);
-    // Not every file system knows these. There the old file goes at once, or the new one replaces what has
-    // come within a moment.
-    if (done != 0 && errno == EINVAL) done = std::rename(fresh_.c_str(), path_.c_str());
-    return done;
-  }
-  std::string is_there() const { return fmt::format("`{}` is there already; --force replaces it", path_); }
-  std::string trouble() const {
-    return fmt::format("`{}` cannot be written: {}", path_, std::strerror(errno));
-  }
-  std::string path_;
-  std::string fresh_;
-  bool replace_;
-  bool there_ = false;  // a file to be replaced
-  bool written_ = false;
-};
 
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code wrong;

@@ -1,10 +1,9 @@
 #include "app/key_command.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/sha.h>
 #include <sys/random.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <optional>
 #include <string_view>
 
+#include "app/fresh_file.h"
 #include "base/json_text.h"
 #include "config/values.h"
 #include "config/yaml.h"
@@ -96,23 +96,27 @@ std::optional<std::string> content_of(const std::string& path) {
   return good ? std::optional(content) : std::nullopt;
 }
 
-// Adds the line in one write, so that the gateway, which watches the file, never sees half of it. Empty, or
-// what went wrong.
+// Adds the line. What stood there before, and will stand there, has to be a map of keys: the gateway would
+// refuse anything else, and the key is shown only once. Empty, or what went wrong.
 std::string add_line(const KeyOptions& options, const std::string& line) {
   const auto before = content_of(options.file);
   if (!before) return fmt::format("`{}` cannot be read: {}", options.file, std::strerror(errno));
+  const std::string text = *before + (before->empty() || before->ends_with('\n') ? "" : "\n") + line + "\n";
   config::Diagnostics diagnostics;
   const auto known = config::read_yaml(*before, 0, options.file, diagnostics, config::kMaxKeyFileSize);
-  if (!known) return diagnostics.empty() ? "the file is no YAML" : diagnostics.front().text();
-  if (known->find(options.name) != nullptr)
+  if (known && known->find(options.name) != nullptr)
     return fmt::format("`{}` has a key `{}` already; remove it first, or choose another name", options.file,
                        options.name);
-  if (!known->is_null() && !known->is_map()) return fmt::format("`{}` is no map of keys", options.file);
-  const std::string text = (before->empty() || before->ends_with('\n') ? "" : "\n") + line + "\n";
-  const int fd = ::open(options.file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  bool good = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (fd >= 0) good = ::close(fd) == 0 && good;
-  return good ? std::string() : fmt::format("`{}` cannot be written: {}", options.file, std::strerror(errno));
+  const auto then = config::read_yaml(text, 0, options.file, diagnostics, config::kMaxKeyFileSize);
+  if (!known || !then || !then->is_map())
+    return fmt::format("`{}` is no map of keys, one a line, to which another can be added{}", options.file,
+                       diagnostics.empty() ? "" : ": " + diagnostics.front().text());
+  struct stat status{};
+  const bool there = ::stat(options.file.c_str(), &status) == 0;
+  FreshFile file(options.file, true);
+  std::string wrong = file.refusal();
+  if (wrong.empty()) wrong = file.write(text, there ? status.st_mode & 07777U : 0600);
+  return wrong.empty() ? file.put_in_place() : wrong;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
+
 namespace gatehouse::app {
 namespace {
 
@@ -28,13 +30,6 @@ std::string words(std::int64_t seconds) {
   return fmt::format("{} h", seconds / 3600);
 }
 
-// What came from an issuer must not move a terminal's cursor.
-std::string shown(std::string_view text) {
-  std::string out;
-  for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return out;
-}
-
 void put_key(std::string& out, Object key) {
   std::string algorithms;
   simdjson::dom::array list;
@@ -44,7 +39,7 @@ void put_key(std::string& out, Object key) {
       if (!a.get(name)) algorithms += fmt::format("{}{}", algorithms.empty() ? "" : " ", name);
     }
   }
-  const std::string kid = shown(text_of(key, "kid"));
+  const std::string kid = without_controls(text_of(key, "kid"));
   out += fmt::format("  {:<9} {:<24} {}  {}", text_of(key, "state"), kid.empty() ? "(no kid)" : kid,
                      text_of(key, "thumbprint"), algorithms);
   if (auto gone = number_of(key, "gone_in_seconds")) out += fmt::format("  gone in {}", words(*gone));
@@ -61,7 +56,8 @@ void put_issuer(std::string& out, Object issuer) {
   Object last;
   if (!issuer.at_key("last_fetch").get(last))
     if (auto failure = text_of(last, "failure"); !failure.empty())
-      out += fmt::format("  the last fetch failed at {}: {}\n", text_of(last, "at"), shown(failure));
+      out +=
+          fmt::format("  the last fetch failed at {}: {}\n", text_of(last, "at"), without_controls(failure));
   simdjson::dom::array list;
   if (!issuer.at_key("keys").get(list)) {
     for (simdjson::dom::element e : list)
@@ -70,8 +66,8 @@ void put_issuer(std::string& out, Object issuer) {
   if (!issuer.at_key("revoked").get(list)) {
     for (simdjson::dom::element e : list)
       if (Object r; !e.get(r))
-        out += fmt::format("  never     {:<24} {}  by {}{}{}\n", shown(text_of(r, "kid")),
-                           text_of(r, "thumbprint"), shown(text_of(r, "by")),
+        out += fmt::format("  never     {:<24} {}  by {}{}{}\n", without_controls(text_of(r, "kid")),
+                           text_of(r, "thumbprint"), without_controls(text_of(r, "by")),
                            text_of(r, "at").empty() ? "" : ", ", text_of(r, "at"));
   }
 }
@@ -137,7 +133,7 @@ int change_key(const GatewayOptions& options, std::string_view verb, const std::
     line(stderr, fmt::format("the gateway answered {}", answer->status));
     return 1;
   }
-  line(good ? stdout : stderr, shown(text));
+  line(good ? stdout : stderr, without_controls(text));
   return good ? 0 : 1;
 }
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdio>
 
+#include "base/printable.h"
+
 namespace gatehouse::app {
 namespace {
 
@@ -51,7 +53,9 @@ void put_members(std::string& out, simdjson::dom::element document, std::string_
   simdjson::dom::object members;
   if (document[name].get(members)) return;
   out += fmt::format("{}:\n", name);
-  for (auto [key, value] : members) out += fmt::format("  {}: {}\n", key, simdjson::to_string(value));
+  for (auto [key, value] : members)
+    out += fmt::format("  {}: {}\n", without_controls(key),
+                       without_controls(std::string(simdjson::to_string(value))));
 }
 
 }  // namespace
@@ -69,7 +73,8 @@ std::optional<std::string> token_text(std::string_view json) {
     put_members(out, document, "claims");
   }
   for (simdjson::dom::element check : checks)
-    out += fmt::format("{} {}\n", flag_of(check, "good") ? "+" : "-", text_of(check, "what"));
+    out +=
+        fmt::format("{} {}\n", flag_of(check, "good") ? "+" : "-", without_controls(text_of(check, "what")));
   const std::string_view reason = text_of(root, "reason");
   if (!reason.empty())
     out += fmt::format("refused: {}\n", reason);

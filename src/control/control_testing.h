@@ -71,8 +71,9 @@ class Gateway {
 
   using Kinds = std::vector<std::unique_ptr<gateway::FilterKind>>;
 
-  explicit Gateway(std::string text, std::map<std::string, std::string> more = {}, Kinds filters = {})
-      : world(1),
+  explicit Gateway(std::string text, std::map<std::string, std::string> more = {}, Kinds filters = {},
+                   std::uint64_t seed = 1)
+      : world(seed),
         control_host(world),
         client(world),
         resolver(control_host.loop),

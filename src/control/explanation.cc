@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "base/json_text.h"
+#include "base/printable.h"
 #include "gateway/preflight.h"
 #include "http/path.h"
 
@@ -196,7 +197,8 @@ void put_findings(JsonText& json, const gateway::CredentialFindings& f) {
 
 std::string findings_text(const gateway::CredentialFindings& f) {
   std::string out;
-  for (const auto& check : f.checks) out += fmt::format("  {} {}\n", check.good ? "+" : "-", check.what);
+  for (const auto& check : f.checks)
+    out += fmt::format("  {} {}\n", check.good ? "+" : "-", without_controls(check.what));
   return out;
 }
 

@@ -105,6 +105,14 @@ bool path_matches(const config::PathPattern& pattern, std::string_view path) noe
   return path.find('/', at) == path.npos && http::without_parameters(path.substr(at)).empty();
 }
 
+bool covers(const config::PathPattern& outer, const config::PathPattern& inner) {
+  if (outer == inner) return true;
+  if (!outer.regex.empty() || !inner.regex.empty()) return false;
+  // `/a/*` holds `/a` itself, and more than `/a/:id`.
+  if (inner.below && (!outer.below || outer.segments.size() > inner.segments.size())) return false;
+  return path_matches(outer, inner.text);
+}
+
 bool cidr_contains(const config::Cidr& cidr, const std::array<std::uint8_t, 16>& address) noexcept {
   std::size_t whole = cidr.bits / 8;
   if (!std::equal(address.begin(), address.begin() + static_cast<std::ptrdiff_t>(whole),

@@ -173,6 +173,9 @@ constexpr std::string_view without_root_dot(std::string_view host) noexcept {
 bool host_matches(const config::HostPattern& pattern, std::string_view host) noexcept;
 // Not for a regex. `path` as it came: parameters are passed over here.
 bool path_matches(const config::PathPattern& pattern, std::string_view path) noexcept;
+// Whether all that `inner` matches is matched by `outer`, as far as their texts tell: never true where it is
+// not.
+bool covers(const config::PathPattern& outer, const config::PathPattern& inner);
 bool cidr_contains(const config::Cidr& cidr, const std::array<std::uint8_t, 16>& address) noexcept;
 // Compares dotted numbers, missing parts as 0; what follows the first '-' or '+' of `value` is passed over.
 // False if `value` is no version.

@@ -55,7 +55,8 @@ void Exchange::note_request() {
   record_.method = request_.method_text;
   record_.host = request_.host;
   record_.path = request_.path;
-  record_.query = request_.query;
+  const QueryMask* mask = snapshot().query_mask();
+  record_.query = mask ? mask->shown(request_.query, arena_) : request_.query;
   record_.version = request_.version;
 }
 
@@ -157,7 +158,7 @@ Refusal Exchange::refusal() const noexcept {
 void Exchange::take_route(const CompiledRoute& route) {
   route_ = &route;
   record_.route = route.name;
-  if (encoded_slash_ && !route.encoded_slash_keep)
+  if (encoded_slash_ && !route.encoded_slash_keep && &route != listener_.direct)
     unfit_ = Error{Errc::bad_path, Origin::client, Retry::never,
                    "%2F in the path; the service does not say `encoded_slash: keep`"};
   if (std::uint32_t n = route.chain.slot_bytes) {

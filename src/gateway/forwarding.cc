@@ -55,7 +55,10 @@ unsigned refused_policies(bool trusted) noexcept {
 class RequestFilter {
  public:
   RequestFilter(bool trusted, ReservedNames reserved) noexcept
-      : refused_(refused_policies(trusted)), reserved_(reserved) {}
+      : refused_(refused_policies(trusted)),
+        reserved_(reserved),
+        reserves_known_(std::ranges::any_of(
+            reserved, [](std::string_view r) { return http::header_id(r) != HeaderId::other; })) {}
 
   bool operator()(const Header& h) const noexcept {
     if (h.id == HeaderId::other) return refuses_other(h.name);
@@ -63,7 +66,8 @@ class RequestFilter {
       case HeaderId::host:
       case HeaderId::expect:
       case HeaderId::proxy: return true;
-      default: return (http::header_info(h.id).policy & refused_) != 0;
+      default:
+        return (http::header_info(h.id).policy & refused_) != 0 || (reserves_known_ && is_reserved(h.name));
     }
   }
 
@@ -73,11 +77,15 @@ class RequestFilter {
       constexpr unsigned ours = http::kHopByHop | http::kFraming | http::kSetByGateway | http::kForwarding;
       if (http::header_info(http::folded_id(name)).policy & ours) return true;
     }
+    return is_reserved(name);
+  }
+  bool is_reserved(std::string_view name) const noexcept {
     return std::ranges::any_of(reserved_, [&](std::string_view r) { return http::folds_to(name, r); });
   }
 
   unsigned refused_;
   ReservedNames reserved_;
+  bool reserves_known_;  // names of the table, such as X-Forwarded-User: from whomever they come
 };
 
 // `keep-alive`, in two words: what nearly every Connection says.

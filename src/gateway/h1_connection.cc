@@ -155,7 +155,7 @@ net::Task<H1Connection::Then> H1Connection::exchange() {
                                   .idle = spec.timeouts.body_idle,
                                   .max_bytes = spec.max_body,
                                   .min_rate = spec.timeouts.min_rate,
-                                  .reserved = pin.snapshot().reserved_names()};
+                                  .reserved = pin.snapshot().names_not_in_trailers()};
     body.emplace(*stream_, input_, reader.framing(), arena, policy, responder.interims(),
                  reader.expects_continue());
     x.set_body(&*body);

@@ -34,6 +34,15 @@ struct Caller {
   std::optional<Error> refused{};
 };
 
+// What of a query must not be written down, because it is a credential. A filter that takes some from there
+// puts one into its snapshot (FilterStore::shared). Immutable; any thread.
+class QueryMask {
+ public:
+  virtual ~QueryMask() = default;
+  // `query` (with its '?', or empty) as it may be logged: a view of it, or in the arena.
+  virtual std::string_view shown(std::string_view query, Arena& arena) const = 0;
+};
+
 // What was found about credentials, apart from any request that is served.
 struct CredentialFindings {
   struct Check {

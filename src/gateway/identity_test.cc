@@ -88,6 +88,25 @@ TEST_F(CallerTest, NamesThatSendUsesAreRemovedInEverySpelling) {
   EXPECT_EQ(left, (testing::Fields{{"x-users", "kept"}, {"authorization", "Bearer kept"}}));
 }
 
+// Whatever the table of headers thinks of a name, and whoever sends it.
+TEST(ReservedNames, AreRemovedWhoeverSendsThem) {
+  for (const char* name : {"x-user", "x-forwarded-user", "x-real-ip", "referer", "user-agent", "origin"}) {
+    for (const char* peer : {"192.0.2.1", "10.0.0.1"}) {
+      const std::vector<std::unique_ptr<FilterKind>> none;
+      config::Spec spec = testing::spec_with({testing::service("api")}, {testing::route("/api", {"api"})});
+      config::Cidr proxies;
+      proxies.address = parse_ip("10.0.0.1")->bytes;
+      spec.listeners.front().trusted_proxies.push_back(proxies);
+      spec.auth.emplace();
+      spec.auth->send = {{name, config::SendItem::From::user, {}}};
+      Bench bench(std::move(spec), none);
+      OneExchange x(bench, "/api/1", peer, "public", {{name, "root"}, {"x-other", "kept"}});
+      EXPECT_EQ(testing::fields_of(x->request().headers), (testing::Fields{{"x-other", "kept"}}))
+          << name << " from " << peer;
+    }
+  }
+}
+
 TEST(LocalPlace, AWorkerForgetsWhatNobodyHoldsAnyMore) {
   const std::vector<std::unique_ptr<FilterKind>> none;
   Bench bench(testing::spec_with({testing::service("api")}, {testing::route("/api", {"api"})}), none);

@@ -75,11 +75,6 @@ bool open_on(const config::Spec& spec, const config::RouteSpec& route, const std
 
 bool needs_none(const config::AuthRule& rule) { return rule.mode != config::AuthRule::Mode::required; }
 
-// Whether all that `inner` matches is matched by `outer`, as far as their texts tell.
-bool covers(const config::PathPattern& outer, const config::PathPattern& inner) {
-  return outer == inner || (outer.regex.empty() && inner.regex.empty() && path_matches(outer, inner.text));
-}
-
 // What the route asks of who comes through the listener, on one of its paths (null: any).
 void say_auth(const config::Spec& spec, const config::AuthRules& rules, const config::PathPattern* path,
               OpenRoute& row) {
@@ -92,8 +87,9 @@ void say_auth(const config::Spec& spec, const config::AuthRules& rules, const co
       row.auth.clear();
       return;
     }
-    if (path == nullptr || covers(*path, open))
-      row.auth = rules.otherwise->text + ", but none on " + open.text;
+    // Of a regex nobody can tell: it is named rather than passed over.
+    if (path == nullptr || covers(*path, open) || !open.regex.empty() || !path->regex.empty())
+      row.auth += (row.auth == rules.otherwise->text ? ", but none on " : ", ") + open.text;
   }
 }
 

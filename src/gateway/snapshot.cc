@@ -8,6 +8,7 @@
 #include "gateway/problem.h"
 #include "gateway/targets.h"
 #include "gateway/tls_compile.h"
+#include "gateway/weaker_route.h"
 
 namespace gatehouse::gateway {
 namespace {
@@ -67,6 +68,9 @@ class SnapshotCompiler {
     if (spec_.auth)
       for (const config::SendItem& item : spec_.auth->send)
         if (item.from != config::SendItem::From::remove) snapshot_->reserved_names_.push_back(item.header);
+    snapshot_->trailer_names_ = snapshot_->reserved_names_;
+    if (spec_.auth && spec_.auth->api_keys && spec_.auth->api_keys->in == config::ApiKeysSpec::In::header)
+      snapshot_->trailer_names_.push_back(spec_.auth->api_keys->name);
   }
 
   std::expected<std::shared_ptr<const Snapshot>, config::Diagnostics> run() {
@@ -78,8 +82,10 @@ class SnapshotCompiler {
     snapshot_->routes_.reserve(spec_.routes.size());
     for (const auto& r : spec_.routes) add_route(r);
     for (const auto& l : spec_.listeners) add_listener(l);
+    warn_of_weaker_routes(spec_, diagnostics_);
     if (config::has_errors(diagnostics_) || !snapshot_->router_)
       return std::unexpected(std::move(diagnostics_));
+    snapshot_->query_mask_ = snapshot_->filters_.find<QueryMask>().get();
     snapshot_->remarks_ = std::move(diagnostics_);
     return std::shared_ptr<const Snapshot>(std::move(snapshot_));
   }

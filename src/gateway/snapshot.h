@@ -10,6 +10,7 @@
 #include "config/spec.h"
 #include "gateway/background.h"
 #include "gateway/chain.h"
+#include "gateway/identity.h"
 #include "gateway/registry.h"
 #include "gateway/router.h"
 #include "gateway/shared_listener.h"
@@ -91,6 +92,10 @@ class Snapshot {
   std::span<const upstream::Service> services() const noexcept { return services_; }
   std::span<const CompiledListener> listeners() const noexcept { return listeners_; }
   const FilterStore& filters() const noexcept { return filters_; }
+  // Those, and names that carry credentials: none of them is taken from trailers, where nobody would look at
+  // it.
+  std::span<const std::string_view> names_not_in_trailers() const noexcept { return trailer_names_; }
+  const QueryMask* query_mask() const noexcept { return query_mask_; }  // null: queries hold no credentials
   // What compiling it has found besides errors: warnings and hints.
   const config::Diagnostics& remarks() const noexcept { return remarks_; }
   const ConditionTable& conditions() const noexcept { return conditions_; }  // of filters; not the router's
@@ -109,7 +114,9 @@ class Snapshot {
   std::unique_ptr<const Router> router_;
   ConditionTable conditions_;
   std::vector<std::string_view> reserved_names_;  // views of spec_
+  std::vector<std::string_view> trailer_names_;   // likewise
   FilterStore filters_;
+  const QueryMask* query_mask_ = nullptr;  // of filters_
   std::vector<upstream::Service> services_;
   std::vector<CompiledRoute> routes_;
   std::vector<CompiledListener> listeners_;

@@ -57,7 +57,9 @@ void remove_credentials(const AuthPolicy& policy, Exchange& x) {
 
 // Of somebody, or of nobody who has shown nothing.
 Verdict pass(const AuthPolicy& policy, Exchange& x, const AuthRule& rule) {
-  if (policy.api_keys) policy.api_keys->cut(x.request(), x.identity() == nullptr, x.arena());
+  // A key that nobody looked at, because a token decided, does not go on as if it had been.
+  const bool by_key = x.identity() != nullptr && x.identity()->method == "api_key";
+  if (policy.api_keys) policy.api_keys->cut(x.request(), !by_key, x.arena());
   if (x.identity() == nullptr) return Verdict::next();
   if (policy.send.remove_authorization()) x.request().headers.remove(http::HeaderId::authorization);
   if (!policy.send.add(*x.identity(), x.request().headers, x.arena()))
@@ -113,11 +115,6 @@ struct RouteAuth {
   }
 };
 
-void mask_log(const AuthPolicy& policy, Exchange& x) {
-  if (policy.api_keys && policy.api_keys->in_query())
-    x.record().query = policy.api_keys->shown_query(x.record().query, x.arena());
-}
-
 Verdict on_request(const void* filter, Exchange& x) {
   const auto& route = *static_cast<const RouteAuth*>(filter);
   const AuthPolicy& policy = *route.policy;
@@ -147,16 +144,6 @@ Verdict establish(const void* filter, Exchange& x) {
   return Verdict::next();
 }
 
-// A request that no route takes may carry a key as well.
-Verdict on_refusal(const void* filter, Exchange& x, const gateway::Refusal&, Reply&) {
-  mask_log(*static_cast<const AuthPolicy*>(filter), x);
-  return Verdict::next();
-}
-Verdict mask(const void* filter, Exchange& x) {
-  mask_log(*static_cast<const AuthPolicy*>(filter), x);
-  return Verdict::next();
-}
-
 // ---- compile ---------------------------------------------------------------------------------------------
 
 template <class Context>
@@ -174,7 +161,6 @@ class AuthFilter final : public gateway::FilterKind {
                config::Diagnostics& diagnostics) const override {
     if (!context.spec.auth) return;
     const std::shared_ptr<AuthPolicy> policy = policy_of(context, diagnostics);
-    if (policy->api_keys && policy->api_keys->in_query()) chain.request.push_back({&mask, policy.get()});
     RouteAuth route{.policy = policy.get(), .listeners = {}};
     bool all_off = true;
     for (const config::ListenerSpec& l : context.spec.listeners) {
@@ -194,8 +180,6 @@ class AuthFilter final : public gateway::FilterKind {
     if (!context.spec.auth) return;
     const std::shared_ptr<AuthPolicy> policy = policy_of(context, diagnostics);
     chain.identity.push_back({&establish, policy.get()});
-    if (policy->api_keys && policy->api_keys->in_query())
-      chain.refusal.push_back({&on_refusal, policy.get()});
   }
 
   std::unique_ptr<gateway::BackgroundTask> background(

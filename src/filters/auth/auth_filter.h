@@ -15,9 +15,9 @@ namespace gatehouse::filters {
 //   optional: good ones name the user; bad ones are removed before the request goes on, as are those of a
 //     scheme that is not ours, and nothing waits;
 //   off: nothing is looked at nor touched.
-// Contradictory credentials (two Authorization headers, two API keys) are a 400 unless it is `off`. An API
-// key is cut out of what is passed on, out of Referer where it stands in the query, and out of the log in
-// every case.
+// Contradictory credentials (two Authorization headers, two API keys) are a 400 unless it is `off`. Unless it
+// is `off`, an API key is cut out of what is passed on, and out of Referer where it stands in the query; out
+// of the log it is cut in every case.
 //
 // Where a condition of a route names `user` or `claim`, identity is established before the choice, and may
 // wait for keys whatever the route says; if it cannot be, the route is chosen as for nobody, and its rule

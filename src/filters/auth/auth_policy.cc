@@ -82,6 +82,18 @@ std::shared_ptr<const net::TlsClientContext> tls_context(const gateway::Snapshot
   return {kept, kept->context.get()};  // holds the registry's entry as long as it is used
 }
 
+// Keeps API keys out of logged queries. The policy, which has the keys, is of the same snapshot.
+class KeyMask final : public gateway::QueryMask {
+ public:
+  explicit KeyMask(const ApiKeys& keys) : keys_(keys) {}
+  std::string_view shown(std::string_view query, Arena& arena) const override {
+    return keys_.shown_query(query, arena);
+  }
+
+ private:
+  const ApiKeys& keys_;
+};
+
 class PolicyCompiler {
  public:
   PolicyCompiler(const config::Spec& spec, StateRegistry& registry, gateway::FilterStore& filters,
@@ -111,6 +123,8 @@ class PolicyCompiler {
     p.send = IdentityHeaders(auth_.send);
     const bool named = config::users_have_issuer(auth_);
     if (auth_.api_keys) p.api_keys = std::make_unique<const ApiKeys>(*auth_.api_keys, named);
+    if (p.api_keys && p.api_keys->in_query())
+      filters_.shared<gateway::QueryMask>([&] { return std::make_shared<KeyMask>(*p.api_keys); });
     add_issuers(named);
     add_public_paths();
     filters_.shared<gateway::CredentialInspector>([&] { return credential_inspector(p, sources_); });

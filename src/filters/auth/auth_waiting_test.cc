@@ -128,6 +128,11 @@ TEST_F(AuthWaiting, WhoIsCancelledLeavesNothingBehind) {
     ring.wake_all();  // and cancelled between its wake and its turn
   }
   gateway.turn();
+  EXPECT_EQ(counts.waiting.value(), 0);
+  std::vector<std::unique_ptr<Request>> all;  // every place of the address is free again
+  for (int i = 0; i < 256; ++i)
+    all.push_back(std::make_unique<Request>(gateway, "/a/x", bearer(of_new_key())));
+  EXPECT_EQ(all.back()->status(), 0) << "it waits";
 }
 
 TEST_F(AuthWaiting, TheirNumberIsBounded) {
@@ -150,6 +155,8 @@ TEST_F(AuthWaiting, TheirNumberIsBounded) {
   ring.round_started();
   publish_new_key();
   gateway.turn();
+  EXPECT_GT(counts.waiting.value(), 0) << "they are not all judged in one turn";
+  for (int i = 0; i < 100; ++i) gateway.turn();
   EXPECT_EQ(counts.waiting.value(), 0);
   EXPECT_EQ(all.front()->status(), 200);
   EXPECT_EQ(come(1, 1), 200);

@@ -73,6 +73,7 @@ net::Task<gateway::Caller> wait_for_key(const AuthPolicy& policy, Exchange& x, A
   for (;;) {
     switch (place.state()) {
       case KeyWaiters::State::changed:
+        if (worker.verifications().spent(x.worker().loop().now())) co_await net::yield(x.worker().loop());
         last = judge_token(policy, x, last.token);
         if (last.unknown_key_of == nullptr) co_return last.caller;
         place.look_again(last.generation);

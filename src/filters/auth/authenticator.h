@@ -13,6 +13,9 @@ namespace gatehouse::filters {
 // What a worker keeps: verified tokens, and the keys of issuers. At AuthPolicy::place.
 class WorkerAuth final : public KeyAccess {
  public:
+  // When keys have changed all who waited are judged again; not in one turn, in which nobody else is served.
+  static constexpr std::uint64_t kVerificationsInTurn = 16;
+
   WorkerAuth(gateway::Worker& worker, const AuthPolicy& policy)
       : worker_(worker),
         secret_(policy.secret),
@@ -24,6 +27,7 @@ class WorkerAuth final : public KeyAccess {
   KeysOfWorker& keys_of(const Issuer& issuer) override;
   BearerTokens& tokens() noexcept { return tokens_; }
   Sha256& sha256() noexcept { return sha256_; }
+  net::TurnShare& verifications() noexcept { return verifications_; }  // of those who waited
   AuthCounts& counts() noexcept { return counts_; }
 
  private:
@@ -33,6 +37,7 @@ class WorkerAuth final : public KeyAccess {
   AuthCounts& counts_;
   BearerTokens tokens_;
   Sha256 sha256_;
+  net::TurnShare verifications_{kVerificationsInTurn};
 };
 
 // What a request's credentials are, as far as that can be said at once.

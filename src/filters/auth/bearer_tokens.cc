@@ -158,7 +158,8 @@ Answer BearerTokens::verify(const jose::Token& token, const Issuer& issuer, cons
                                 : jose::Fault::unknown_key;
   // An issuer may have given a new key the name of the old: it is asked, at most once in five seconds, but
   // nobody waits, for nearly all such tokens are forged.
-  if (signature.found == Signature::Found::bad && issuer.fetched) issuer.ring->demand();
+  const bool named = signature.found == Signature::Found::bad || signature.found == Signature::Found::revoked;
+  if (named && issuer.fetched) issuer.ring->demand();
   Answer answer = refused(fault);
   if (may_come) {
     answer.unknown_key_of = &issuer;

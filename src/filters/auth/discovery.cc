@@ -28,11 +28,6 @@ std::optional<std::int64_t> seconds(std::string_view text) noexcept {
   return value;
 }
 
-bool iequals(std::string_view a, std::string_view lower) noexcept {
-  return std::ranges::equal(a, lower,
-                            [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
-}
-
 }  // namespace
 
 config::WebUrl oauth_metadata_url(const config::WebUrl& oidc) {
@@ -66,8 +61,8 @@ Duration ttl_of(std::string_view cache_control, std::string_view age) noexcept {
   http::for_each_list_item(cache_control, [&](std::string_view item) {
     const std::size_t sign = std::min(item.find('='), item.size());
     const std::string_view name = item.substr(0, sign);
-    if (iequals(name, "no-store") || iequals(name, "no-cache")) stored = false;
-    if (!iequals(name, "max-age") || sign == item.size()) return;
+    if (http::iequals(name, "no-store") || http::iequals(name, "no-cache")) stored = false;
+    if (!http::iequals(name, "max-age") || sign == item.size()) return;
     const auto value = seconds(item.substr(sign + 1));
     ttl = value ? Duration(1s) * *value : kShortestTtl;
   });

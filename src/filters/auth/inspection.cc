@@ -90,6 +90,12 @@ class Inspector final : public gateway::CredentialInspector {
     const config::AuthRule& rule = rule_of(query, spec, route);
     gateway::AuthOutcome out{.rule = rule.text};
     const bool somebody = f.caller.identity != nullptr;
+    if (rule.mode != Mode::off && f.caller.refused &&
+        f.caller.refused->code == Errc::conflicting_credentials) {
+      out.status = errc_info(f.caller.refused->code).status;
+      out.why = f.caller.refused->detail;
+      return out;
+    }
     switch (rule.mode) {
       case Mode::off: out.why = "credentials are not looked at"; return out;
       case Mode::optional:
@@ -185,6 +191,9 @@ class Inspector final : public gateway::CredentialInspector {
       f.undecided = true;
       return note(f, "signature: not looked at, for the keys are fetched by a running gateway; ask it");
     }
+    if (keys->keys.empty() && issuer.fetched)
+      return refuse(f, {Errc::identity_undecided, Origin::gateway, Retry::never,
+                        "the keys of the token's issuer could not be fetched yet"});
     const Signature signature = check_signature(token, *keys);
     if (signature.found != Signature::Found::good)
       return refuse(f, error_of(signature.tries > 0 || signature.found == Signature::Found::bad

@@ -74,17 +74,21 @@ std::unexpected<std::string> torn(std::string_view what) {
   return std::unexpected(fmt::format("`{}` is not as it was written", what));
 }
 
-// Every element of the list `name`, as `read` makes it; false: one is none.
+// Every element of the list `name`, as `read` makes it; `lost`: how many it makes nothing of. False: it is no
+// such list.
 template <class T, class Read>
-bool read_list(Object root, std::string_view name, std::size_t most, std::vector<T>& out, Read read) {
+bool read_list(Object root, std::string_view name, std::size_t most, std::vector<T>& out, Read read,
+               std::size_t& lost) {
   simdjson::dom::array list;
   if (root.at_key(name).get(list) || list.size() > most) return false;
   for (simdjson::dom::element element : list) {
     Object o;
     if (element.get(o)) return false;
-    auto item = read(o);
-    if (!item) return false;
-    out.push_back(std::move(*item));
+    if (auto item = read(o)) {
+      out.push_back(std::move(*item));
+    } else {
+      ++lost;
+    }
   }
   return true;
 }
@@ -210,11 +214,15 @@ bool KeyBook::revoked(const jose::Key& key) const {
 std::optional<std::size_t> KeyBook::revoke(std::string_view name, std::string_view by, WallTime now) {
   std::size_t fresh = 0;
   bool found = false;
+  const auto before = revocations_.size();
   for (const HeldKey& h : held_) {
     std::string thumbprint = thumbprint_text(h.key);
     if (h.key.kid() != name && thumbprint != name) continue;
     if (std::ranges::find(revocations_, thumbprint, &Revocation::thumbprint) == revocations_.end()) {
-      if (revocations_.size() >= kMostRevoked) return std::nullopt;
+      if (revocations_.size() >= kMostRevoked) {  // all of that name, or none
+        revocations_.resize(before);
+        return std::nullopt;
+      }
       if (!is_revoked(thumbprint)) ++fresh;
       revocations_.push_back(
           {std::move(thumbprint), std::string(h.key.kid().substr(0, kLongestKid)), now, std::string(by)});
@@ -289,11 +297,16 @@ std::expected<KeyBook, std::string> KeyBook::parse(std::string_view text, std::s
     if (!book.fetched_) return torn("fetched");
   }
   constexpr std::size_t kMostKeys = 2 * kMostRemoved;
-  if (!read_list(root, "keys", kMostKeys, book.held_, [&](Object o) { return read_key(o, now); }))
-    return torn("keys");
-  if (!read_list(root, "revoked", kMostRevoked, book.revocations_,
-                 [&](Object o) { return read_revocation(o, now); }))
+  std::size_t lost = 0;
+  if (!read_list(
+          root, "revoked", kMostRevoked, book.revocations_, [&](Object o) { return read_revocation(o, now); },
+          lost) ||
+      lost > 0)
     return torn("revoked");
+  // A key that is of no use any more is fetched again, or it is as well that it is gone; what was revoked
+  // stays.
+  if (!read_list(root, "keys", kMostKeys, book.held_, [&](Object o) { return read_key(o, now); }, lost))
+    return torn("keys");
   if (*whose != source) {
     book.held_.clear();
     book.fetched_.reset();

@@ -47,7 +47,7 @@ net::Task<void> KeyKeeper::recall(std::shared_ptr<const gateway::Snapshot> snaps
   for (const KeySource& source : sources->all) {
     const std::string identity = source.identity();
     if (source.secret || schedules_.contains(identity)) continue;
-    const auto text = co_await context_.recall(key_file_name(source.name));
+    const auto text = co_await context_.recall(key_file_name(source.issuer));
     if (!text) continue;
     auto book = KeyBook::parse(*text, identity, context_.loop.wall());
     if (book) {
@@ -85,8 +85,13 @@ void KeyKeeper::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) 
     next.emplace(std::move(identity), std::move(schedule));
   }
   recalled_.clear();
-  for (const auto& [identity, schedule] : schedules_)
-    if (!next.contains(identity)) schedule->end();
+  for (const auto& [identity, schedule] : schedules_) {
+    if (next.contains(identity)) continue;
+    schedule->end();
+    // Who waits for a key of it is told at once that none comes.
+    schedule->source().ring->round_started();
+    schedule->source().ring->round_ended(false, {});
+  }
   schedules_ = std::move(next);
   for (const auto& schedule : fresh) schedule->begin();
 }

@@ -30,7 +30,7 @@ TEST_F(KeeperTest, FetchesPublishesAndKeeps) {
   EXPECT_EQ(s.ring->started(), 1U);
   EXPECT_EQ(s.ring->last_good(), 1U);
   EXPECT_EQ(issuer.requests.size(), 1U);
-  EXPECT_THAT(files["keys-main.json"], HasSubstr("\"jwk\""));
+  EXPECT_THAT(files[key_file_name("http://127.0.0.1")], HasSubstr("\"jwk\""));
   EXPECT_THAT(log, ElementsAre("keys of issuer main: in force are a"));
 }
 
@@ -176,7 +176,7 @@ TEST_F(KeeperTest, RemovedKeysGoInTheirTimeAlsoOverARestart) {
 }
 
 TEST_F(KeeperTest, ATornFileIsSaidAndIgnored) {
-  files["keys-main.json"] = "{\"source\":";
+  files[key_file_name("http://127.0.0.1")] = "{\"source\":";
   KeySource s = url_source();
   apply({s});
   EXPECT_EQ(in_force(s), "");
@@ -311,7 +311,7 @@ TEST_F(KeeperTest, WritesWhatHasChangedAndTheLatestWins) {
   world.run_for(5min);
   for (auto& t : tasks) EXPECT_TRUE(t.done());
   EXPECT_EQ(writes, 2);
-  EXPECT_THAT(files["keys-main.json"], HasSubstr("\"by\":\"x\""));
+  EXPECT_THAT(files[key_file_name("http://127.0.0.1")], HasSubstr("\"by\":\"x\""));
 }
 
 TEST(KeyFileName, IsSafe) {

@@ -4,6 +4,7 @@
 
 #include "filters/auth/key_book.h"
 #include "filters/auth/key_keeper_testing.h"
+#include "filters/auth/key_schedule.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -30,7 +31,8 @@ TEST_F(KeeperTest, ARevokedKeyIsGoneAtOnceAndForEver) {
   EXPECT_EQ(in_force(s), "b");
   EXPECT_GT(s.ring->generation(), generation);
   EXPECT_TRUE(woken);
-  EXPECT_THAT(files["keys-main.json"], HasSubstr("\"by\":\"ann\"")) << "before it was answered";
+  EXPECT_THAT(files[key_file_name("http://127.0.0.1")], HasSubstr("\"by\":\"ann\""))
+      << "before it was answered";
   EXPECT_TRUE(logged("`a` was revoked by ann"));
   wait_for_round(s);
   EXPECT_EQ(in_force(s), "b");
@@ -42,7 +44,7 @@ TEST_F(KeeperTest, ARevokedKeyIsGoneAtOnceAndForEver) {
   EXPECT_THAT(keeper->show(), HasSubstr(R"("by":"ann")"));
   ASSERT_TRUE(command("unrevoke", "main", "a"));
   EXPECT_EQ(in_force(again), "ab");
-  EXPECT_THAT(files["keys-main.json"], HasSubstr("\"revoked\":[]"));
+  EXPECT_THAT(files[key_file_name("http://127.0.0.1")], HasSubstr("\"revoked\":[]"));
 }
 
 TEST_F(KeeperTest, ARevocationIsInForceBeforeTheDiskHasIt) {

@@ -104,7 +104,6 @@ void KeySchedule::listen() {
 }
 
 void KeySchedule::update(std::shared_ptr<const KeySource> source) {
-  const bool renamed = source->name != source_->name;
   const bool other_ring = source->ring != source_->ring;
   if (other_ring) source_->ring->on_demand({});
   source_ = std::move(source);
@@ -114,7 +113,7 @@ void KeySchedule::update(std::shared_ptr<const KeySource> source) {
   note(gone, false);
   if (!source_->fetched()) take_given();
   if (publish()) source_->ring->wake_all();
-  if (renamed || !gone.empty()) save();
+  if (!gone.empty()) save();
   changed_.notify();
 }
 
@@ -267,7 +266,7 @@ bool KeySchedule::publish() {
         return std::ranges::any_of(before->keys, [&](const jose::Key& b) { return same_key(k, b); });
       });
   auto revoked = book_.revoked_kids();
-  if (same && revoked == before->revoked) return false;
+  if (same && revoked == before->revoked && before->generation > 0) return false;
   source_->ring->publish(std::move(keys), std::move(revoked));
   return true;
 }
@@ -276,7 +275,7 @@ void KeySchedule::save() {
   // A secret has nothing that may be written.
   if (source_->secret) return;
   saved_ = context_.loop.wall();
-  file_.write(key_file_name(source_->name), book_.to_text(source_->identity()));
+  file_.write(key_file_name(source_->issuer), book_.to_text(source_->identity()));
 }
 
 void KeySchedule::note(const KeyChanges& changes, bool first) {

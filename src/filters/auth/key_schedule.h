@@ -116,7 +116,7 @@ class KeySchedule : public std::enable_shared_from_this<KeySchedule> {
   net::Task<void> letting_go_;
 };
 
-// "keys-main.json"
+// By the `iss` of its tokens, so that what was revoked stays so when the issuer gets another name here.
 std::string key_file_name(std::string_view issuer);
 
 }  // namespace gatehouse::filters

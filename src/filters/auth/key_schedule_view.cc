@@ -31,13 +31,16 @@ net::Task<gateway::CommandResult> KeySchedule::revoke(std::string name, std::str
   if (source_->secret)
     co_return std::unexpected(
         fmt::format("the key of issuer {} is a secret: change its `secret` instead", source_->name));
-  if (book_.revocations().size() >= KeyBook::kMostRevoked)
-    co_return std::unexpected(fmt::format("issuer {} has {} revoked keys, and no room for more",
-                                          source_->name, KeyBook::kMostRevoked));
   const auto fresh = book_.revoke(name, who, context_.loop.wall());
-  if (!fresh)
-    co_return std::unexpected(
-        fmt::format("issuer {} has no key `{}`: it has {}", source_->name, printable(name), known_names()));
+  if (!fresh) {
+    const bool held = std::ranges::any_of(book_.held(), [&](const HeldKey& h) {
+      return h.key.kid() == name || thumbprint_text(h.key) == name;
+    });
+    co_return std::unexpected(held ? fmt::format("issuer {} has {} revoked keys, and no room for more",
+                                                 source_->name, book_.revocations().size())
+                                   : fmt::format("issuer {} has no key `{}`: it has {}", source_->name,
+                                                 printable(name), known_names()));
+  }
   if (publish()) source_->ring->wake_all();
   if (*fresh > 0) log(Severity::warning, fmt::format("`{}` was revoked by {}", printable(name), who));
   save();
@@ -66,13 +69,13 @@ net::Task<gateway::CommandResult> KeySchedule::unrevoke(std::string name, std::s
         fmt::format("issuer {} has no revoked key `{}`", source_->name, printable(name)));
   if (publish()) source_->ring->wake_all();
   if (ended > 0) {
+    log(Severity::warning, fmt::format("`{}` is no longer revoked, by {}", printable(name), who));
     save();
     if (!co_await file_.written())
       co_return std::unexpected(fmt::format(
           "key `{}` of issuer {} is no longer revoked, but that could not be kept on disk: after a "
           "restart it is revoked again",
           printable(name), source_->name));
-    log(Severity::warning, fmt::format("`{}` is no longer revoked, by {}", printable(name), who));
   }
   if (still)
     co_return std::unexpected(

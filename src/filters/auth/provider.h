@@ -24,7 +24,8 @@ struct FetchedKeys {
 
 struct FetchFailure {
   std::string_view kind;  // static: what a log tells apart
-  std::string text;       // one sentence without its full stop; holds nothing that an issuer wrote
+  std::string
+      text;  // one sentence without its full stop; what an issuer wrote stands in it only escaped and short
 };
 
 // Owner and thread: whoever keeps the keys of that issuer, on control's loop; one fetch at a time. `urls` and
@@ -36,8 +37,6 @@ class Provider {
   // Both answers together have kFetchTime. Where the keys are is remembered for an hour, or until they are
   // not there.
   net::Task<std::expected<FetchedKeys, FetchFailure>> fetch(std::shared_ptr<const KeySource> source);
-  // The issuer's own URLs have changed.
-  void forget() noexcept { found_.reset(); }
 
   static constexpr Duration kFetchTime = 5s;
 

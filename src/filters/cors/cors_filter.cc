@@ -1,6 +1,8 @@
 #include "filters/cors/cors_filter.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "config/auth_rules.h"
 #include "filters/cors/cors_policy.h"
@@ -95,18 +97,33 @@ class CorsFilter final : public gateway::FilterKind {
 
  private:
   // A preflight brings no credentials: where they are asked for, its 401 keeps the pages of every other
-  // origin out. Whoever lists OPTIONS has such pages in mind.
+  // origin out. Once, where nothing has `cors`; else only of routes that list OPTIONS, whose author has pages
+  // in mind.
+  struct Hinted {
+    bool once = false;
+  };
   static void hint_at_preflights(const gateway::RouteContext& context, config::Diagnostics& diagnostics) {
-    if (std::ranges::find(context.route.methods, "OPTIONS") == context.route.methods.end()) return;
     const bool asks = std::ranges::any_of(context.spec.listeners, [&](const config::ListenerSpec& l) {
       return config::auth_rules(context.spec, l, context.route, context.service).otherwise->mode ==
              config::AuthRule::Mode::required;
     });
     if (!asks) return;
-    diagnostics.push_back({config::Diagnostic::Level::hint, context.route.at,
-                           "the route takes OPTIONS, but asks for credentials, which a browser's preflight "
-                           "never brings",
-                           "For pages of other origins write `cors: ORIGIN`, which answers preflights"});
+    auto hint = [&](const config::Location& at, std::string message) {
+      diagnostics.push_back({config::Diagnostic::Level::hint, at, std::move(message),
+                             "For pages of other origins write `cors: ORIGIN`, which answers preflights"});
+    };
+    if (std::ranges::find(context.route.methods, "OPTIONS") != context.route.methods.end())
+      return hint(
+          context.route.at,
+          "the route takes OPTIONS, but asks for credentials, which a browser's preflight never brings");
+    const bool used =
+        std::ranges::any_of(context.spec.services, [](const auto& s) { return s.cors.has_value(); }) ||
+        std::ranges::any_of(context.spec.routes, [](const auto& r) { return r.cors.has_value(); });
+    auto hinted = context.filters.shared<Hinted>([] { return std::make_shared<Hinted>(); });
+    if (used || std::exchange(hinted->once, true)) return;
+    hint(context.spec.auth->at,
+         "nothing has `cors`: a browser's preflight brings no credentials, and gets 401 where they are asked "
+         "for");
   }
 
   // Which service of a split answers is decided after the request steps: their own could not differ.

@@ -471,6 +471,14 @@ TEST(CorsFilter, ARouteThatTakesOptionsAndAsksForCredentialsGetsAHint) {
     if (hinted)
       EXPECT_THAT(bench.snapshot()->remarks()[0].text(), testing::HasSubstr("hint: the route takes OPTIONS"));
   }
+  auto kinds = filters();
+  Bench bench(load("auth: {api_keys: {keys: {a: {sha256: "
+                   "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8}}}}\n"
+                   "routes: [{path: /x, reply: 200}, {path: /y, reply: 200}]\n"),
+              kinds);
+  ASSERT_TRUE(bench.snapshot());
+  ASSERT_EQ(bench.snapshot()->remarks().size(), 1U) << "once for all routes";
+  EXPECT_THAT(bench.snapshot()->remarks()[0].text(), testing::HasSubstr("nothing has `cors`"));
 }
 
 TEST(CorsFilter, ASplitNeedsOneAnswer) {
