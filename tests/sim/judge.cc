@@ -123,11 +123,11 @@ std::set<int> Judge::statuses() const {
                                           : std::set<int>{status};  // a long one is slow
   }
   if (r_.misbehaviour == Misbehaviour::stall_in_head) return {408};
-  if (plan_.too_large(r_.body) && r_.body.kind == BodyKind::length) return {413};
   std::set<int> out;
   if (r_.route == Route::nowhere) return {404};
   if (r_.route == Route::wrong_method && r_.method != "GET" && r_.method != "HEAD") return {405};
   if (r_.denied || shut_out(r_, e_.from)) return {403};
+  if (plan_.too_large(r_.body) && r_.body.kind == BodyKind::length) return {413};  // behind the route's steps
   if (r_.route == Route::redirect) return {308};
   if (!proxied()) return {200};
   if (r_.misbehaviour == Misbehaviour::stall_in_body) out.insert(408);

@@ -127,13 +127,19 @@ export function scripted(bytes, { end = false, reset = false } = {}) {
   });
 }
 
-// A port on which nobody listens: it was free a moment ago.
+// A port on which nobody listens: it was free a moment ago. Never the same twice: who asks for two, one after the
+// other, means to use both.
+const given = new Set();
 export async function freePort() {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const server = net.createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
