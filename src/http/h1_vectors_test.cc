@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/vectors_testing.h"
 #include "http/chunked.h"
 #include "http/h1_reader.h"
 #include "http/json_vectors.h"
@@ -117,7 +118,7 @@ using Deviations = std::map<std::string, std::string_view, std::less<>>;
 const Deviations& deviations();
 
 TEST(Llhttp, AsExpectedOrForAReason) {
-  const std::string text = vectors::read("llhttp/llhttp-tests.json");
+  const std::string text = gatehouse::testing::read_vectors("llhttp/llhttp-tests.json");
   if (text.empty()) GTEST_SKIP() << "shared/vectors/llhttp is not here";
   const vectors::Json tests = vectors::JsonReader(text).value();
   Deviations unused = deviations();
@@ -232,7 +233,7 @@ Answer answer(std::string_view wire) {
 
 // The gateway as a whole is judged end to end; here is what depends on the readers alone.
 TEST(Http11Probe, NothingFails) {
-  const std::string text = vectors::read("http11probe/http11probe-tests.data-only.json");
+  const std::string text = gatehouse::testing::read_vectors("http11probe/http11probe-tests.data-only.json");
   if (text.empty()) GTEST_SKIP() << "shared/vectors/http11probe is not here";
   const vectors::Json tests = vectors::JsonReader(text).value();
   std::map<std::string, int> verdicts;

@@ -1,11 +1,7 @@
-// Test data that others wrote, in JSON: found beside the repository, read by a reader just large enough for
-// it.
+// Test data that others wrote, in JSON, read by a reader just large enough for it.
 #pragma once
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -105,23 +101,6 @@ class JsonReader {
   const char* p_;
   const char* end_;
 };
-
-// `name` below shared/vectors: in $GATEHOUSE_SHARED, or in a folder `shared` beside the repository. Empty if
-// absent.
-inline std::string read(std::string_view name) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> candidates;
-  if (const char* shared = std::getenv("GATEHOUSE_SHARED")) candidates.emplace_back(shared);
-  for (fs::path up = fs::current_path(); !up.empty(); up = up.parent_path()) {
-    candidates.push_back(up / "shared");
-    if (up == up.parent_path()) break;
-  }
-  for (const fs::path& candidate : candidates) {
-    std::ifstream in(candidate / "vectors" / name, std::ios::binary);
-    if (in) return {std::istreambuf_iterator<char>(in), {}};
-  }
-  return {};
-}
 
 inline std::string from_base64(std::string_view text) {
   std::string out;

@@ -1,32 +1,14 @@
-// Test data that others wrote, found beside the repository.
+// Test data that others wrote about keys and tokens.
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "base/vectors_testing.h"
 
 namespace gatehouse::jose::testing {
 
-// `name` below shared/vectors: in $GATEHOUSE_SHARED, or in a folder `shared` beside the repository. Empty if
-// absent.
-inline std::string read_vectors(std::string_view name) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> candidates;
-  if (const char* shared = std::getenv("GATEHOUSE_SHARED")) candidates.emplace_back(shared);
-  for (fs::path up = fs::current_path(); !up.empty(); up = up.parent_path()) {
-    candidates.push_back(up / "shared");
-    if (up == up.parent_path()) break;
-  }
-  for (const fs::path& candidate : candidates) {
-    std::ifstream in(candidate / "vectors" / name, std::ios::binary);
-    if (in) return {std::istreambuf_iterator<char>(in), {}};
-  }
-  return {};
-}
+using gatehouse::testing::read_vectors;
 
 inline std::string from_hex(std::string_view text) {
   std::string out;
