@@ -7,6 +7,7 @@
 #include "filters/auth/auth_filter.h"
 #include "filters/cors/cors_filter.h"
 #include "filters/headers/headers_filter.h"
+#include "filters/limits/limits_filter.h"
 
 int main(int argc, char** argv) {
   using namespace gatehouse;
@@ -18,11 +19,13 @@ int main(int argc, char** argv) {
   //            none of it. Of the steps that see answers it is the last, whichever step gave them, and has
   //            the last word.
   //   auth     before all that depends on who is calling.
+  //   limits   behind auth: they count by user; before whatever costs more than asking them.
   //   headers  last: what the configuration adds or takes away is what the service gets.
   std::vector<std::unique_ptr<gateway::FilterKind>> kinds;
   kinds.push_back(filters::access_filter());
   kinds.push_back(filters::cors_filter());
   kinds.push_back(filters::auth_filter());
+  kinds.push_back(filters::limits_filter());
   kinds.push_back(filters::headers_filter());
   return app::run_command(argc, argv, kinds);
 }

@@ -42,6 +42,7 @@ constexpr std::array kTable = {
     ErrcInfo{api_key_expired, "api_key_expired", 401, info, "API key not accepted"},
     ErrcInfo{insufficient, "insufficient", 403, info, "Credentials not sufficient"},
     ErrcInfo{too_many_bad_tokens, "too_many_bad_tokens", 429, warning, "Too many bad tokens"},
+    ErrcInfo{rate_limited, "rate_limited", 429, info, "Too many requests"},
     ErrcInfo{identity_undecided, "identity_undecided", 503, warning, "Identity could not be established"},
     ErrcInfo{saturated, "saturated", 503, warning, "Service saturated"},
     ErrcInfo{shutting_down, "shutting_down", 503, info, "Gateway is shutting down"},

@@ -54,6 +54,7 @@ enum class Errc : std::uint8_t {
   api_key_expired,      // or disabled
   insufficient,         // good credentials, but not enough
   too_many_bad_tokens,  // of this address
+  rate_limited,
   identity_undecided,   // the keys to judge by could not be had
   saturated,
   shutting_down,

@@ -100,6 +100,11 @@ extern const ValueKind<std::vector<std::pair<std::string, std::string>>> kClaims
 extern const ValueKind<std::optional<WallTime>> kPointInTime;
 extern const ValueKind<ApiKeysSpec> kApiKeyPlace;  // `in` and `name`
 
+// limits: kinds_limits.cc
+extern const ValueKind<LimitSpec> kLimitRate;  // `rate` and `by`
+extern const ValueKind<LimitCost> kLimitCost;
+extern const ValueKind<LimitHeaders> kLimitHeaders;
+
 // What `auth` may be besides names of issuers.
 std::span<const std::string_view> mode_words();
 

@@ -15,10 +15,11 @@ namespace {
 
 // In the order of the log; fixed, because others read it.
 constexpr std::string_view kLogFieldNames[] = {
-    "time",       "method",   "host",     "path",       "query",   "protocol",    "route",
-    "service",    "endpoint", "version",  "status",     "reason",  "total",       "own",
-    "first_byte", "upstream", "bytes_in", "bytes_out",  "tries",   "request_id",  "trace_id",
-    "client",     "user",     "tls",      "tls_cipher", "tls_sni", "tls_resumed", "tls_client"};
+    "time",      "method",     "host",       "path",     "query",       "protocol",
+    "route",     "service",    "endpoint",   "version",  "status",      "reason",
+    "total",     "own",        "first_byte", "upstream", "bytes_in",    "bytes_out",
+    "tries",     "request_id", "trace_id",   "client",   "user",        "limit",
+    "limit_key", "tls",        "tls_cipher", "tls_sni",  "tls_resumed", "tls_client"};
 constexpr std::string_view kKeepWords[] = {"errors", "slow"};
 constexpr std::string_view kFormatWords[] = {"json"};
 constexpr std::string_view kBalanceWords[] = {"p2c", "least", "round"};  // in the order of Balance

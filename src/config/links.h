@@ -12,6 +12,8 @@ void check_references(Reader& reader, const Spec& spec);
 void check_issuer(Reader& reader, const Reference& reference, const Spec& spec);
 // What asks who the user is needs `auth` at the top; the services of one route ask for the same.
 void check_auth(Reader& reader, const Spec& spec);
+// Names the limits of services and routes, and warns about what a limit cannot hold back.
+void check_limits(Reader& reader, Spec& spec);
 // Two listeners, or one and the admin API, on one port.
 void check_ports(Reader& reader, const Spec& spec);
 // A service's own `rewrite` must be filled by the paths of the routes that use it.

@@ -129,6 +129,7 @@ void link(Reader& reader, Spec& spec) {
   add_base_routes(reader, spec);
   check_rewrites(reader, spec);
   name_routes(reader, spec);
+  check_limits(reader, spec);
 }
 
 // By place. What stands at one place keeps its order.

@@ -366,7 +366,7 @@ TEST(Tables, EveryFieldIsDescribedAndInTheSchema) {
 TEST(Tables, WhatIsNotAvailableIsInNoSchema) {
   const std::string schema = json_schema();
   for (std::string_view name :
-       {"cache", "breaker", "fallback", "idempotency", "graphql", "redis", "limits", "classes"}) {
+       {"cache", "breaker", "fallback", "idempotency", "graphql", "redis", "database", "classes"}) {
     EXPECT_THAT(schema, Not(HasSubstr("\"" + std::string(name) + "\"")));
     EXPECT_THAT(print(loaded("services: {a: http://a}")), Not(HasSubstr(std::string(name) + ":")));
   }

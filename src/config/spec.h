@@ -15,255 +15,14 @@
 
 #include "base/time.h"
 #include "config/diagnostic.h"
+#include "config/spec_auth.h"
+#include "config/spec_limits.h"
+#include "config/spec_values.h"
 
 namespace gatehouse::config {
 
-// Text that came from `$NAME`, `${NAME}` or `file:`. Prints as its source everywhere; `reveal` is the only
-// way in.
-class Secret {
- public:
-  Secret() = default;
-  Secret(std::string value, std::string source, bool secret)
-      : value_(std::move(value)), source_(std::move(source)), secret_(secret) {}
-  static Secret plain(const std::string& text) { return {text, text, false}; }
-
-  const std::string& reveal() const noexcept { return value_; }
-  const std::string& source() const noexcept { return source_; }  // what may be shown: the text as written
-  bool is_secret() const noexcept { return secret_; }
-  bool empty() const noexcept { return value_.empty(); }
-  friend bool operator==(const Secret&, const Secret&) = default;
-
- private:
-  std::string value_;
-  std::string source_;
-  bool secret_ = false;
-};
-
-// Where the fields of one struct were written, by their position in its table; what is missing has its
-// default. A struct copied from `defaults` brings the places of `defaults` along.
-struct Written {
-  struct Entry {
-    std::uint16_t field = 0;  // index in the struct's table
-    std::uint16_t file = 0;   // index in Spec::files
-    std::uint32_t line = 0;
-    std::string source;  // shown instead of the value, which came from a substitution; else empty
-  };
-  std::vector<Entry> entries;
-  const Entry* find(std::size_t field) const noexcept;
-};
-
-// An address block. IPv4 is held as an IPv4-mapped IPv6 address, so one comparison serves both.
-struct Cidr {
-  std::array<std::uint8_t, 16> address{};
-  std::uint8_t bits = 128;  // of the 128
-  friend bool operator==(const Cidr&, const Cidr&) = default;
-};
-
-// ---- paths and hosts (rules 4 and 5)
-// ------------------------------------------------------------------------
-
-struct PathSegment {
-  enum class Kind : std::uint8_t { literal, parameter };
-  Kind kind = Kind::literal;
-  std::string text;  // the literal, or the parameter's name
-  friend bool operator==(const PathSegment&, const PathSegment&) = default;
-};
-
-// `/a/:id/*`, or `~regex` over the whole path.
-struct PathPattern {
-  std::string text;                   // as written (a substitution as its source)
-  std::vector<PathSegment> segments;  // empty for a regex
-  bool below = false;                 // ends in `/*`: the path itself and all below it
-  bool trailing_slash = false;  // written with a final `/` (names that form exactly); never for `/` itself
-  std::string regex;            // without the `~`; empty if the pattern is none
-  friend bool operator==(const PathPattern& a, const PathPattern& b) noexcept {  // by meaning
-    return a.segments == b.segments && a.below == b.below && a.trailing_slash == b.trailing_slash &&
-           a.regex == b.regex;
-  }
-};
-
-// `api.example.com`, `*.example.com`, or any.
-struct HostPattern {
-  std::string text;  // lower case, without port; for a wildcard the suffix with its leading dot; empty = any
-  bool wildcard = false;
-  std::string shown{};  // as written, where a substitution is in it: what may be printed
-  friend bool operator==(const HostPattern& a, const HostPattern& b) noexcept {  // by meaning
-    return a.text == b.text && a.wildcard == b.wildcard;
-  }
-};
-
-// What may be printed of it: `*.example.com`, `*`.
-std::string shown(const HostPattern& host);
-
-// ---- conditions (rule 3)
-// ------------------------------------------------------------------------------------
-
-struct Test {
-  enum class Kind : std::uint8_t { present, exact, prefix, regex, version, cidr };
-  enum class Compare : std::uint8_t { less, less_equal, equal, greater_equal, greater };
-  Kind kind = Kind::exact;
-  std::string text;  // exact, prefix: the text; regex: the expression; version: "5.2"
-  Compare compare = Compare::equal;
-  Cidr cidr;
-  std::string shown{};  // the whole test as written, where a substitution is in it: what may be printed
-  friend bool operator==(const Test& a, const Test& b) noexcept {  // by meaning
-    return a.kind == b.kind && a.text == b.text && a.compare == b.compare && a.cidr == b.cidr;
-  }
-};
-
-struct ConditionKey {
-  enum class Kind : std::uint8_t {
-    host,
-    path,
-    method,
-    header,
-    query,
-    cookie,
-    ip,
-    listener,
-    cert,
-    user,
-    claim
-  };
-  Kind kind = Kind::header;
-  std::string name;  // of header (lower case), query, cookie or claim; `subject`, `san` or `sha256` of cert
-  friend bool operator==(const ConditionKey&, const ConditionKey&) = default;
-};
-
-// One key of a `when`: true if any of the tests holds, or with `negate` if none does.
-struct Condition {
-  ConditionKey key;
-  bool negate = false;
-  std::vector<Test> any_of;
-  std::vector<HostPattern> hosts;  // for Kind::host instead of tests
-  std::vector<PathPattern> paths;  // for Kind::path instead of tests
-  Location at;
-  std::string text;  // `header.x-beta: "true"`, as written: what may be shown (a test may hold a secret)
-};
-
-using ConditionSet = std::vector<Condition>;  // all must hold
-using When = std::vector<ConditionSet>;       // any may hold; empty = always
-
-// ---- identity (rules 3 and 7)
-// -------------------------------------------------------------------------------
-
-struct Rate {  // `50/s burst 100`
-  std::uint64_t count = 0;
-  Duration per{1s};
-  std::uint64_t burst = 0;  // as many as `count` where it is not said
-  friend bool operator==(const Rate&, const Rate&) = default;
-};
-
-// A header that tells the service about the user.
-struct SendItem {
-  enum class From : std::uint8_t {
-    user,
-    claim,
-    issuer,  // the name of the issuer, or `api_keys`
-    method,  // `jwt` or `api_key`
-    remove   // of `authorization` only: the credential itself is not passed on
-  };
-  std::string header;  // lower case
-  From from = From::user;
-  std::string claim;  // of From::claim
-  friend bool operator==(const SendItem&, const SendItem&) = default;
-};
-
-// An http or https URL with a path.
-struct WebUrl {
-  std::string shown;  // as written (a substitution as its source): what may be printed
-  std::string host;   // name, or address without brackets; lower case
-  std::uint16_t port = 443;
-  bool tls = true;
-  std::string target;  // path and query, at least `/`
-};
-
-// The keys of an issuer: a URL that is fetched, or a file, whose text is here and which is watched.
-struct JwksSource {
-  std::string shown;  // what may be printed
-  std::optional<WebUrl> url;
-  std::string text;  // of the file (or of a `$NAME` that holds it)
-  Location at;
-};
-
-struct ApiKeySpec {
-  std::string name;                                         // the user
-  std::array<std::uint8_t, 32> sha256{};                    // of the key as it is sent
-  std::vector<std::pair<std::string, std::string>> claims;  // name, text; a list gives several of one name
-  std::optional<WallTime> expires;                          // from this moment on it is refused
-  bool disabled = false;
-  bool of_file = false;  // stands in ApiKeysSpec::file
-  Location at;
-  Written written{};
-};
-
-struct ApiKeysSpec {
-  enum class In : std::uint8_t { header, query, cookie };
-  std::vector<ApiKeySpec> keys;  // those of the configuration, then those of `file`; names and hashes unique
-  std::string file;              // as it may be printed; empty = none
-  In in = In::header;
-  std::string name = "x-api-key";  // of the header (lower case), query parameter or cookie
-  bool send = false;               // the key is passed on to the service
-  Location at;
-  Written written{};
-};
-
-// Where the keys of an issuer come from: exactly one of `discovery`, `jwks`, `secret`.
-struct IssuerSpec {
-  std::string name;                 // `main` where only one is written
-  std::string issuer;               // the `iss` of its tokens, byte for byte
-  std::string shown;                // of `issuer`, what may be printed
-  std::optional<WebUrl> discovery;  // of the document that names the keys; where nothing else gives them
-  std::optional<JwksSource> jwks;
-  Secret secret;                      // of HS; at least 256 bits
-  std::vector<std::string> audience;  // one of them has to be in `aud`; empty = any
-  std::vector<std::string> algs;      // as `RS256`; resolved, never empty once loaded
-  std::string typ;                    // required `typ`; empty = any
-  std::string user = "sub";           // the claim that names the user
-  Duration leeway{60s};
-  Duration keep_removed_keys{10min};
-  std::vector<std::string> revoked;  // thumbprints of keys (RFC 7638, SHA-256, base64url: 43 characters)
-  Location at;
-  Written written{};
-};
-
-// What a route, service, listener, or `auth` for all of them asks. See auth_rules.h for which one decides.
-struct AuthRule {
-  enum class Mode : std::uint8_t { required, optional, off };
-  Mode mode = Mode::required;
-  std::vector<std::string> issuers{};  // names, `api_keys` for these; empty = all
-  When require{};                      // empty = nothing further; only of Mode::required
-  Location at{};
-  std::string text{};  // as written: what may be shown
-};
-
-struct AuthSpec {
-  std::vector<IssuerSpec> issuers;  // may be empty where `api_keys` is given
-  IssuerSpec shared;                // what stands beside `issuer`; handed on to each that says nothing else
-  std::optional<ApiKeysSpec> api_keys;
-  std::vector<PathPattern> public_paths;
-  std::vector<SendItem> send{{"x-user", SendItem::From::user, {}}};
-  std::uint64_t cache_memory = 64ULL * 1024 * 1024;  // bytes, for the process
-  Rate bad_signatures{50, 1s, 50};                   // fresh ones, per address; more are answered 429
-  AuthRule rule;                                     // for all that says nothing narrower
-  Location at;
-  Written written{};
-};
-
 // ---- small values
 // ---------------------------------------------------------------------------------------------
-
-struct HeaderOps {
-  struct Item {
-    std::string name;
-    Secret value;
-  };
-  std::vector<Item> set;
-  std::vector<Item> add;
-  std::vector<std::string> remove;
-  Written written{};
-  bool empty() const noexcept { return set.empty() && add.empty() && remove.empty(); }
-};
 
 struct HeadersSpec {
   HeaderOps request;
@@ -465,6 +224,7 @@ struct ServiceSpec {
   std::uint64_t max_in_flight = 0;  // 0 = no limit
   std::optional<CanarySpec> canary;
   std::optional<AuthRule> auth;
+  std::optional<LimitSpec> limit;
   Written written{};
 };
 
@@ -487,13 +247,6 @@ struct RedirectSpec {
   Written written{};
 };
 
-struct ReplySpec {
-  std::uint16_t status = 200;
-  std::vector<HeaderOps::Item> headers;
-  Secret body;
-  Written written{};
-};
-
 struct RouteSpec {
   std::string name;  // given, or made from what it matches ("/payments/* to payments.v2"); unique
   Location at;
@@ -512,6 +265,7 @@ struct RouteSpec {
   bool cors_given = false;  // what stands here decides, `off` too; else the service's
   bool base = false;        // a service's own route (rule 6)
   std::optional<AuthRule> auth;
+  std::optional<LimitSpec> limit;
   Written written{};
 };
 
@@ -552,6 +306,8 @@ struct Spec {
   std::vector<ServiceSpec> services;
   std::vector<RouteSpec> routes;  // as written, then the base routes of rule 6
   std::optional<AuthSpec> auth;   // nullopt = nobody is asked who they are
+  std::vector<LimitSpec> limits;
+  std::uint64_t limit_memory = 64ULL * 1024 * 1024;  // bytes, for the process
   LogSpec log;
   Duration drain{30s};
   Duration ready_grace{0s};

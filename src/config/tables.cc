@@ -294,7 +294,8 @@ constinit const Field kServiceFields[] = {
                       {.in_defaults = false}),
     value<&S::auth>("auth", kAuthRule, "what is asked of who uses it; goes before `auth.public`",
                     {.default_text = "the listener's"}),
-    later("limit"),
+    optional<&S::limit>("limit", kLimitTable, "of all that goes to it; a rate as in `limits`",
+                        {.default_text = "none"}),
     later("breaker"),
     later("fallback"),
     later("cache"),
@@ -339,13 +340,6 @@ constinit const Field kReplyFields[] = {
     value<&Reply::headers>("headers", kHeaderItems, "of the answer", {.default_text = "none"}),
     value<&Reply::body>("body", kSecret, "of the answer", {.default_text = "empty"}),
 };
-constinit const Table kReplyTable = [] {
-  Table table = table_of<Reply>(
-      "routes[].reply", "An answer that the gateway gives itself. `reply: 404` is its status.", kReplyFields);
-  table.short_field = "status";
-  table.finish = finish_reply;
-  return table;
-}();
 
 using Route = RouteSpec;
 constinit const Field kRouteFields[] = {
@@ -376,9 +370,10 @@ constinit const Field kRouteFields[] = {
                         {.default_text = "the service's"}),
     optional<&Route::cors>("cors", kCorsTable, "instead of the service's; `off` is none",
                            {.default_text = "the service's"}),
+    optional<&Route::limit>("limit", kLimitTable, "of all that takes it; a rate as in `limits`",
+                            {.default_text = "none"}),
     later("experiment"),
     later("class"),
-    later("limit"),
 };
 constinit const Table kRouteTable = [] {
   Table table = table_of<Route>("routes[]", "Which requests go where.", kRouteFields);
@@ -446,6 +441,12 @@ constinit const Field kTopFields[] = {
                           {.in_include = true}),
     optional<&Spec::auth>("auth", kAuthTable, "who is let in: with it, every route needs valid credentials",
                           {.default_text = "off", .in_include = true, .on = false}),
+    groups<&Spec::limits>("limits", Shape::named, kLimitTable,
+                          "how many requests are let through; `default` is per user", {.in_include = true}),
+    value<&Spec::limit_memory>(
+        "limit_memory", kSize,
+        "for what limits count apart; 1 MB is about 28000 users. A change needs a restart",
+        {.min = 1 << 20, .max = kTera}),
     group<&Spec::log>("log", kLogTable, "the access log"),
     value<&Spec::drain>("drain", kDuration, "for what is in flight after SIGTERM", {.min = 0, .max = kDay}),
     value<&Spec::ready_grace>("ready_grace", kDuration,
@@ -457,8 +458,6 @@ constinit const Field kTopFields[] = {
     later("redis"),
     later("database"),
     later("classes"),
-    later("limits"),
-    later("limit_memory"),
     later("business_metrics"),
     later("experiments"),
     later("graphql"),
@@ -475,6 +474,14 @@ constexpr const Table* kOwnTables[] = {&kTopTable,      &kListenerTable,   &kLis
 
 }  // namespace
 
+constinit const Table kReplyTable = [] {
+  Table table = table_of<Reply>(
+      "routes[].reply", "An answer that the gateway gives itself. `reply: 404` is its status.", kReplyFields);
+  table.short_field = "status";
+  table.finish = finish_reply;
+  return table;
+}();
+
 const Table& top_table() { return kTopTable; }
 const Table& listener_table() { return kListenerTable; }
 const Table& listener_tls_table() { return kListenerTlsTable; }
@@ -488,6 +495,7 @@ std::span<const Table* const> all_tables() {
     std::vector<const Table*> all(std::begin(kOwnTables), std::end(kOwnTables));
     const auto log = std::ranges::find(all, &kLogTable);
     all.insert(log, auth_tables().begin(), auth_tables().end());
+    all.insert(std::ranges::find(all, &kLogTable), &kLimitTable);
     return all;
   }();
   return kAll;

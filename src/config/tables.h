@@ -20,8 +20,12 @@ const Table& issuer_table();
 const Table& api_keys_table();
 const Table& api_key_table();
 
-// Stands in tables_auth.cc; the others refer to it.
-extern const Table kAuthTable;
+const Table& limit_table();
+
+// What tables in other files refer to.
+extern const Table kReplyTable;  // tables.cc
+extern const Table kAuthTable;   // tables_auth.cc
+extern const Table kLimitTable;  // tables_limits.cc
 std::span<const Table* const> auth_tables();
 
 // Every table, in the order of the reference.

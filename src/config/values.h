@@ -32,6 +32,10 @@ Parsed<bool> parse_switch(std::string_view text);         // `on off`, also `tru
 
 // `50/s`, `1000/min burst 50`; s, min, h or d. What is counted by (`per user`) is none of it.
 Parsed<Rate> parse_rate(std::string_view text);
+// `user`, `ip`, `key`, `claim.org`, `header.x-tenant`, `route`, `service`.
+Parsed<LimitBy> parse_limit_by(std::string_view text);
+// `5`, `header.x-cost max 10`, `response.header.x-cost max 10`.
+Parsed<LimitCost> parse_limit_cost(std::string_view text);
 // `2026-01-31` (its first moment, UTC), `2026-01-31T12:00:00Z`, `2026-01-31T12:00+02:00`.
 Parsed<WallTime> parse_wall_time(std::string_view text);
 
@@ -39,6 +43,8 @@ std::string show_duration(Duration duration);
 std::string show_size(std::uint64_t bytes);
 std::string show_percent(double percent);
 std::string show_rate(const Rate& rate);
+std::string show_limit_by(const LimitBy& by);  // empty for one count of everything
+std::string show_limit_cost(const LimitCost& cost);
 std::string show_wall_time(WallTime time);  // in UTC, to the second
 
 // A token of RFC 9110: header names and methods.

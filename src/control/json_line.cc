@@ -54,6 +54,11 @@ constexpr std::array kFields = {
                  "address of the client, after `trusted_proxies`"},
     LogFieldInfo{LogField::user, "user", "text", LogDefault::yes,
                  "who showed good credentials; `issuer:name` where there are several issuers or methods"},
+    LogFieldInfo{
+        LogField::limit, "limit", "text", LogDefault::limited,
+        "the limit that refused it; without the reason `rate_limited`: that would have, in a dry run"},
+    LogFieldInfo{LogField::limit_key, "limit_key", "text", LogDefault::limited,
+                 "whose count that was: a user, an address, a claim; of a header `#` and a hash"},
     LogFieldInfo{LogField::tls, "tls", "text", LogDefault::over_tls, "`TLSv1.3` or `TLSv1.2`"},
     LogFieldInfo{LogField::tls_cipher, "tls_cipher", "text", LogDefault::no,
                  "suite of the connection, such as `TLS_AES_128_GCM_SHA256`"},
@@ -379,6 +384,8 @@ inline char* put_empty(char* out) noexcept {
     case LogField::trace_id: return put_value(r.trace_id, out);
     case LogField::client: return put_client(r.client, out);
     case LogField::user: return r.user.empty() ? put_empty(out) : put_value(r.user, out);
+    case LogField::limit: return put_value(r.limit, out);
+    case LogField::limit_key: return put_value(r.limit_key, out);
     case LogField::tls:
     case LogField::tls_cipher:
     case LogField::tls_sni:
@@ -396,7 +403,8 @@ char* write_default(const gateway::RequestRecord& r, SecondText& second, char* o
   auto put = [&]<std::size_t F> {
     constexpr LogDefault when = kFields[F].by_default;
     if constexpr (when == LogDefault::no) return;
-    if (when == LogDefault::yes || r.tls) out = put_field(r, static_cast<LogField>(F), second, out);
+    if (when == LogDefault::limited ? !r.limit.empty() : when == LogDefault::yes || r.tls)
+      out = put_field(r, static_cast<LogField>(F), second, out);
   };
   (put.template operator()<Field>(), ...);
   return out;
@@ -405,7 +413,8 @@ char* write_default(const gateway::RequestRecord& r, SecondText& second, char* o
 template <class Size>
 inline std::size_t add_texts(const gateway::RequestRecord& r, Size size) noexcept {
   return size(r.method) + size(r.host) + size(r.path) + size(r.query) + size(r.route) + size(r.service) +
-         size(r.service_version) + size(r.endpoint) + size(r.request_id) + size(r.trace_id) + size(r.user);
+         size(r.service_version) + size(r.endpoint) + size(r.request_id) + size(r.trace_id) + size(r.user) +
+         size(r.limit) + size(r.limit_key);
 }
 
 std::size_t bounded(std::string_view s) noexcept { return std::min(s.size(), kLongestLogValue); }

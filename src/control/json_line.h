@@ -38,6 +38,8 @@ enum class LogField : std::uint8_t {
   trace_id,
   client,
   user,
+  limit,
+  limit_key,
   tls,
   tls_cipher,
   tls_sni,
@@ -47,7 +49,8 @@ enum class LogField : std::uint8_t {
 };
 inline constexpr std::size_t kLogFieldCount = static_cast<std::size_t>(LogField::last_);
 
-enum class LogDefault : std::uint8_t { no, yes, over_tls };  // over_tls: where the connection is TLS
+// over_tls: where the connection is TLS; limited: where a limit refused, or would have.
+enum class LogDefault : std::uint8_t { no, yes, over_tls, limited };
 
 struct LogFieldInfo {
   LogField field;

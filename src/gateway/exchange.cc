@@ -165,6 +165,7 @@ void Exchange::take_route(const CompiledRoute& route) {
     slots_ = static_cast<char*>(arena_.allocate(n));
     std::memset(slots_, 0, n);
   }
+  route.target->choose(*this);
 }
 
 Verdict Exchange::run(std::uint32_t& position, const std::vector<RequestStep>& steps) {

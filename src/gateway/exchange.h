@@ -63,6 +63,9 @@ class Exchange {
 
   const CompiledRoute* route() const noexcept { return route_; }  // null until it is chosen
   const RouteChoice& choice() const noexcept { return choice_; }
+  // Which of its route's versions the request goes to, by their position in the target.
+  std::uint32_t picked() const noexcept { return picked_; }
+  void set_picked(std::uint32_t i) noexcept { picked_ = i; }
   // Of a CORS preflight that the route answers itself: the method of the request to come. Else empty.
   std::string_view announced_method() const noexcept { return announced_method_; }
   RequestRecord& record() noexcept { return record_; }
@@ -135,6 +138,7 @@ class Exchange {
   std::optional<Error> unfit_;
   std::string_view match_host_;
   std::string_view upgrade_;
+  std::uint32_t picked_ = 0;
   bool encoded_slash_ = false;
   bool record_kept_ = false;
   std::optional<Attributes> attributes_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,12 +23,16 @@ struct LastRecord final : RecordSink {
     reason = r.reason;
     user = r.user;
     query = r.query;
+    limit = r.limit;
+    limit_key = r.limit_key;
   }
   std::uint16_t status = 0;
   bool failed = false;
   Errc reason = Errc::internal;
   std::string user;
   std::string query;
+  std::string limit;
+  std::string limit_key;
 };
 
 struct SilentResponder final : Responder {
@@ -142,6 +147,78 @@ class OneExchange {
   SnapshotPin pin_;
   Exchange x_;
   Reply reply_;
+};
+
+// A request that is served to its end, without a connection; one that waits goes on as the loop turns.
+class ServedRequest {
+ public:
+  ServedRequest(Bench& bench, std::string_view target, const Fields& headers = {},
+                std::string_view peer = "192.0.2.1", std::string_view listener = "public",
+                std::string_view method = "GET")
+      : bench_(bench), arena_(bench_.loop().blocks()), pin_(bench_.worker().pin()) {
+    x_.emplace(bench_.worker(), pin_, *pin_.snapshot().listener(listener), responder_, arena_,
+               *parse_ip(peer), bench_.loop().now());
+    target = arena_.copy(target);
+    http::RequestHead& head = x_->request();
+    head.path = target.substr(0, target.find('?'));
+    head.query = target.substr(head.path.size());
+    head.target = target;
+    head.host = "example.com";
+    head.method_text = arena_.copy(method);
+    head.method = http::method_of(method);
+    for (const auto& [name, value] : headers) head.headers.add(arena_.copy(name), arena_.copy(value));
+    task_ = serve(*x_);
+  }
+  ServedRequest(const ServedRequest&) = delete;
+  ~ServedRequest() {
+    task_.cancel();
+    x_.reset();
+  }
+
+  bool done() { return task_.done(); }
+  int status() { return done() ? responder_.status : 0; }
+  // Of the answer; several joined by " | ".
+  std::string answer(std::string_view name) { return done() ? joined(responder_.headers, name) : ""; }
+  std::string body() { return responder_.body; }
+  // Of what would be sent to a service.
+  std::string sent(std::string_view name) { return joined(fields_of(x_->request().headers), name); }
+  std::string query() { return std::string(x_->request().query); }
+  Exchange& exchange() { return *x_; }
+  std::string user() { return x_->identity() ? std::string(x_->identity()->user) : "nobody"; }
+  std::string route() { return x_->route() ? x_->route()->name : ""; }
+  // Ends it: what was recorded.
+  const LastRecord& record() {
+    task_.cancel();
+    x_.reset();
+    return bench_.last();
+  }
+
+ private:
+  struct KeepingResponder final : Responder {
+    net::Task<Result<void>> send(Reply& reply) override {
+      status = reply.head->status;
+      headers = fields_of(reply.head->headers);
+      body = OneExchange::text_of(reply);
+      co_return Result<void>{};
+    }
+    net::Task<Result<void>> interim(const http::ResponseHead&) override { co_return Result<void>{}; }
+    bool began() const noexcept override { return false; }
+    int status = 0;
+    Fields headers;
+    std::string body;
+  };
+  static std::string joined(const Fields& fields, std::string_view name) {
+    std::string all;
+    for (const auto& [n, value] : fields)
+      if (http::iequals(n, name)) all += (all.empty() ? "" : " | ") + value;
+    return all;
+  }
+  Bench& bench_;
+  Arena arena_;
+  KeepingResponder responder_;
+  SnapshotPin pin_;
+  std::optional<Exchange> x_;
+  net::Task<void> task_;
 };
 
 // A service at 127.0.0.1:9000 with its base route.

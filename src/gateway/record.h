@@ -41,7 +41,9 @@ struct RequestRecord {
   std::uint64_t bytes_in = 0;   // body
   std::uint64_t bytes_out = 0;  // body
   unsigned tries = 0;
-  std::string_view user;  // who showed good credentials; empty = nobody
+  std::string_view user;       // who showed good credentials; empty = nobody
+  std::string_view limit;      // that refused it, or would have in a dry run; its name
+  std::string_view limit_key;  // and whose count it was, as it may be shown
   std::string_view request_id;
   std::string_view trace_id;
   IpAddress client;
@@ -50,9 +52,9 @@ struct RequestRecord {
   // All texts above that are somebody else's memory.
   static constexpr auto texts() noexcept {
     using R = RequestRecord;
-    return std::array{&R::listener, &R::method, &R::host,       &R::path,
-                      &R::query,    &R::route,  &R::service,    &R::service_version,
-                      &R::endpoint, &R::user,   &R::request_id, &R::trace_id};
+    return std::array{&R::listener,   &R::method,          &R::host,     &R::path, &R::query, &R::route,
+                      &R::service,    &R::service_version, &R::endpoint, &R::user, &R::limit, &R::limit_key,
+                      &R::request_id, &R::trace_id};
   }
 };
 

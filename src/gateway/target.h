@@ -13,6 +13,8 @@ class Exchange;
 class Target {
  public:
   virtual ~Target() = default;
+  // What is decided when the route has been chosen, before any of its steps: service and version.
+  virtual void choose(Exchange&) const {}
   // The answer, or an error before there was a head: then the failure steps are asked.
   virtual net::Task<Result<Reply>> answer(Exchange& x) const = 0;
 };

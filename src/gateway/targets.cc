@@ -36,23 +36,23 @@ void add_own_headers(Exchange& x) {
 
 }  // namespace
 
-std::size_t ProxyTarget::pick(Exchange& x) const {
-  if (parts_.versions.size() == 1) return 0;
-  double at = x.worker().loop().random().unit() * 100;
-  std::size_t i = 0;
-  while (i + 1 < parts_.versions.size() && at >= parts_.versions[i].up_to) ++i;
-  return i;
+void ProxyTarget::choose(Exchange& x) const {
+  std::uint32_t i = 0;
+  if (parts_.versions.size() > 1) {
+    const double at = x.worker().loop().random().unit() * 100;
+    while (i + 1 < parts_.versions.size() && at >= parts_.versions[i].up_to) ++i;
+  }
+  const WeightedVersion& to = parts_.versions[i];
+  x.set_picked(i);
+  x.record().service = to.service->name;
+  x.record().service_version = to.version->name;
+  x.record().series = to.series;
 }
 
 // Prepares the request as the service shall see it; the call itself is the task that comes back.
 net::Task<Result<Reply>> ProxyTarget::answer(Exchange& x) const {
-  std::size_t i = pick(x);
-  const WeightedVersion& to = parts_.versions[i];
-  const Manner& manner = parts_.manners[i];
-  x.record().service = to.service->name;
-  x.record().service_version = to.version->name;
-  x.record().series = to.series;
-
+  const WeightedVersion& to = parts_.versions[x.picked()];
+  const Manner& manner = parts_.manners[x.picked()];
   http::RequestHead& head = x.request();
   std::string_view path =
       rewrite_path(rewrite_of(manner.rewrites, x.choice()), x.choice().captures, head.path, x.arena());

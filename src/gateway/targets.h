@@ -31,10 +31,10 @@ class ProxyTarget final : public Target {
     std::vector<Manner> manners;            // by position in `versions`
   };
   explicit ProxyTarget(Parts parts) : parts_(std::move(parts)) {}
+  void choose(Exchange& x) const override;
   net::Task<Result<Reply>> answer(Exchange& x) const override;
 
  private:
-  std::size_t pick(Exchange& x) const;
   Parts parts_;
 };
 

@@ -14,6 +14,15 @@ void gather(const config::When& when, std::vector<std::string>& names) {
       if (c.key.kind == ConditionKey::Kind::claim) names.push_back(c.key.name);
 }
 
+void gather(const config::LimitSpec& limit, std::vector<std::string>& names) {
+  gather(limit.when, names);
+  if (limit.by.kind == config::LimitBy::Kind::claim) names.push_back(limit.by.name);
+}
+
+void gather(const std::optional<config::LimitSpec>& limit, std::vector<std::string>& names) {
+  if (limit) gather(*limit, names);
+}
+
 void gather(const std::optional<config::AuthRule>& rule, std::vector<std::string>& names) {
   if (rule) gather(rule->require, names);
 }
@@ -33,8 +42,13 @@ AskedClaims AskedClaims::of(const config::Spec& spec) {
   for (const config::RouteSpec& r : spec.routes) {
     gather(r.when, asked.names);
     gather(r.auth, asked.names);
+    gather(r.limit, asked.names);
   }
-  for (const config::ServiceSpec& s : spec.services) gather(s.auth, asked.names);
+  for (const config::ServiceSpec& s : spec.services) {
+    gather(s.auth, asked.names);
+    gather(s.limit, asked.names);
+  }
+  for (const config::LimitSpec& l : spec.limits) gather(l, asked.names);
   for (const config::ListenerSpec& l : spec.listeners) gather(l.auth, asked.names);
   if (spec.auth) {
     gather(spec.auth->rule.require, asked.names);

@@ -98,74 +98,11 @@ class Gateway {
   gateway::testing::Bench bench_;
 };
 
-class Request {
+class Request : public gateway::testing::ServedRequest {
  public:
   Request(Gateway& gateway, std::string_view target, const Fields& headers = {},
           std::string_view peer = "192.0.2.1", std::string_view listener = "public")
-      : bench_(gateway.bench()), arena_(bench_.loop().blocks()), pin_(bench_.worker().pin()) {
-    x_.emplace(bench_.worker(), pin_, *pin_.snapshot().listener(listener), responder_, arena_,
-               *parse_ip(peer), bench_.loop().now());
-    target = arena_.copy(target);
-    http::RequestHead& head = x_->request();
-    head.path = target.substr(0, target.find('?'));
-    head.query = target.substr(head.path.size());
-    head.target = target;
-    head.host = "example.com";
-    for (const auto& [name, value] : headers) head.headers.add(arena_.copy(name), arena_.copy(value));
-    task_ = gateway::serve(*x_);
-  }
-  Request(const Request&) = delete;
-  ~Request() {
-    task_.cancel();
-    x_.reset();
-  }
-
-  bool done() { return task_.done(); }
-  int status() { return done() ? responder_.status : 0; }
-  // Of the answer; several joined by " | ".
-  std::string answer(std::string_view name) { return done() ? joined(responder_.headers, name) : ""; }
-  std::string body() { return responder_.body; }
-  // Of what would be sent to a service.
-  std::string sent(std::string_view name) {
-    return joined(gateway::testing::fields_of(x_->request().headers), name);
-  }
-  std::string query() { return std::string(x_->request().query); }
-  gateway::Exchange& exchange() { return *x_; }
-  std::string user() { return x_->identity() ? std::string(x_->identity()->user) : "nobody"; }
-  std::string route() { return x_->route() ? x_->route()->name : ""; }
-  // Ends it: what was recorded.
-  const gateway::testing::LastRecord& record() {
-    task_.cancel();
-    x_.reset();
-    return bench_.last();
-  }
-
- private:
-  struct KeepingResponder final : gateway::Responder {
-    net::Task<Result<void>> send(gateway::Reply& reply) override {
-      status = reply.head->status;
-      headers = gateway::testing::fields_of(reply.head->headers);
-      body = gateway::testing::OneExchange::text_of(reply);
-      co_return Result<void>{};
-    }
-    net::Task<Result<void>> interim(const http::ResponseHead&) override { co_return Result<void>{}; }
-    bool began() const noexcept override { return false; }
-    int status = 0;
-    Fields headers;
-    std::string body;
-  };
-  static std::string joined(const Fields& fields, std::string_view name) {
-    std::string all;
-    for (const auto& [n, value] : fields)
-      if (http::iequals(n, name)) all += (all.empty() ? "" : " | ") + value;
-    return all;
-  }
-  gateway::testing::Bench& bench_;
-  Arena arena_;
-  KeepingResponder responder_;
-  gateway::SnapshotPin pin_;
-  std::optional<gateway::Exchange> x_;
-  net::Task<void> task_;
+      : ServedRequest(gateway.bench(), target, headers, peer, listener) {}
 };
 
 inline Fields bearer(std::string_view token) { return {{"Authorization", "Bearer " + std::string(token)}}; }

@@ -1,0 +1,85 @@
+#include "filters/limits/limit_key.h"
+
+#include <algorithm>
+#include <array>
+
+#include "config/auth_rules.h"
+#include "http/header.h"
+
+namespace gatehouse::filters {
+namespace {
+
+using By = config::LimitBy::Kind;
+using Kind = CountedBy::Kind;
+
+std::string_view attribute(const gateway::Identity& identity, std::string_view key) noexcept {
+  for (const gateway::Attribute& a : identity.attributes)
+    if (a.key == key) return a.value;
+  return {};
+}
+
+std::string_view header(const http::RequestHead& request, std::string_view name) noexcept {
+  for (const http::Header& h : request.headers)
+    if (h.name.size() == name.size() && http::iequals(h.name, name)) return h.value;
+  return {};
+}
+
+std::string_view text_of(const LimitUse& use, gateway::Exchange& x) {
+  const gateway::Identity* identity = x.identity();
+  switch (use.by().kind) {
+    case By::user: return identity ? identity->user : std::string_view{};
+    case By::claim: return identity ? attribute(*identity, use.claim) : std::string_view{};
+    case By::key:
+      return identity && identity->issuer == config::kApiKeysName ? identity->user : std::string_view{};
+    case By::header: return header(x.request(), use.by().name);
+    case By::route: return x.route() ? std::string_view(x.route()->name) : std::string_view{};
+    case By::service: return x.record().service;
+    case By::all:
+    case By::ip: break;
+  }
+  return {};
+}
+
+}  // namespace
+
+IpAddress network_of(IpAddress ip) noexcept {
+  if (!ip.is_v4()) std::fill(ip.bytes.begin() + 8, ip.bytes.end(), std::uint8_t{0});
+  return ip;
+}
+
+CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused) {
+  if (use.by().kind == By::all) return {};
+  const std::string_view text = refused ? std::string_view{} : text_of(use, x);
+  if (text.empty()) return {.kind = Kind::address, .address = network_of(x.client())};
+  return {.kind = use.by().kind == By::header ? Kind::header : Kind::text, .text = text};
+}
+
+LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& secret) noexcept {
+  if (counted.kind == Kind::everything) return {};
+  SipHash<1, 3> hash(secret);
+  hash.add(use.seed);
+  hash.add(counted.kind == Kind::address ? 1 : 0);
+  if (counted.kind != Kind::address) return hash(counted.text);
+  return hash({reinterpret_cast<const char*>(counted.address.bytes.data()), counted.address.bytes.size()});
+}
+
+std::string_view shown(const CountedBy& counted, const LimitKey& key, Arena& arena) {
+  switch (counted.kind) {
+    case Kind::everything: return {};
+    case Kind::text: return counted.text;
+    case Kind::address: {
+      auto& text = *arena.make<std::array<char, kMaxIpText>>();
+      const std::string_view address = format_ip(counted.address, text);
+      return counted.address.is_v4() ? address : arena.concat(address, "/64");
+    }
+    case Kind::header: {
+      auto& text = *arena.make<std::array<char, 17>>();
+      text[0] = '#';
+      for (unsigned i = 0; i < 16; ++i) text[i + 1] = "0123456789abcdef"[key.high >> (60 - 4 * i) & 15];
+      return {text.data(), text.size()};
+    }
+  }
+  return {};
+}
+
+}  // namespace gatehouse::filters

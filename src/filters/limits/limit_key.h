@@ -1,0 +1,38 @@
+// What a limit counts a request by, and how that is shown to people.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "filters/limits/limit_policy.h"
+#include "gateway/exchange.h"
+
+namespace gatehouse::filters {
+
+// What a request is counted by. The text is a view of the request or in its arena.
+struct CountedBy {
+  enum class Kind : std::uint8_t {
+    everything,  // the limit has no `per`
+    text,        // a user, a claim, a route, a service, the name of an API key
+    header,      // which only its sender vouches for
+    address      // also of who has none of the above
+  };
+  Kind kind = Kind::everything;
+  std::string_view text{};
+  IpAddress address{};  // IPv6: the network of 64 bits
+};
+
+// `refused`: of a request that was refused before anybody's limits were asked; it is counted by address.
+CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused);
+
+// The key of it in the table.
+LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& secret) noexcept;
+
+// For log and admin API, in the arena: a user, an address, the name of an API key; of a header `#` and 64
+// bits of its keyed hash. Empty for everything.
+std::string_view shown(const CountedBy& counted, const LimitKey& key, Arena& arena);
+
+// What one address is: of IPv6 the network's 64 bits.
+IpAddress network_of(IpAddress ip) noexcept;
+
+}  // namespace gatehouse::filters

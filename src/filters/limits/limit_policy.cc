@@ -1,0 +1,138 @@
+#include "filters/limits/limit_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/hash.h"
+#include "config/values.h"
+#include "http/structured_field.h"
+
+namespace gatehouse::filters {
+namespace {
+
+using config::LimitBy;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+std::int64_t seconds_up(std::int64_t nanoseconds) noexcept {
+  return nanoseconds / kSecond + (nanoseconds % kSecond != 0 ? 1 : 0);
+}
+
+// `"default";q=200;w=2`: so many in so long. Windows are whole seconds, so where the burst comes back in less
+// than one it is the rate of a second that is told.
+std::string policy_item(const std::string& name, const Portion& portion) {
+  std::array<char, 512> memory;
+  http::StructuredList list(memory);
+  const std::int64_t window = std::max(portion.level, kSecond);
+  list.string(name).parameter("q", window / portion.interval).parameter("w", seconds_up(window));
+  return list.valid() ? std::string(list.text()) : std::string();
+}
+
+// Names of routes are made of what they match, so they may hold anything.
+std::string header_name(const std::string& name) {
+  std::string out;
+  for (char c : name.substr(0, 100)) out.push_back(c < ' ' || c > '~' ? '?' : c);
+  return out;
+}
+
+class LimitsCompiler {
+ public:
+  LimitsCompiler(const config::Spec& spec, gateway::StateRegistry& registry,
+                 gateway::ConditionTable& conditions, config::Diagnostics& diagnostics)
+      : spec_(spec), registry_(registry), conditions_(conditions), diagnostics_(diagnostics) {}
+
+  std::shared_ptr<LimitPolicy> run() {
+    policy_->table = limit_table_of(registry_, spec_.limit_memory);
+    policy_->place = registry_.get<gateway::LocalPlace>(
+        "limits/worker", [&] { return std::make_shared<gateway::LocalPlace>(registry_.next_index()); });
+    for (const config::LimitSpec& limit : spec_.limits) {
+      policy_->general.push_back(add(limit));
+      if (policy_->general.back()->is_default) policy_->main = policy_->general.back();
+    }
+    for (const config::ServiceSpec& service : spec_.services)
+      if (service.limit) add(*service.limit);
+    for (const config::RouteSpec& route : spec_.routes)
+      if (route.limit) add(*route.limit);
+    policy_->most = policy_->general.size() + 2;
+    return policy_;
+  }
+
+ private:
+  const LimitUse* add(const config::LimitSpec& spec) {
+    auto use = std::make_unique<LimitUse>();
+    use->rate = spec.rate;
+    use->portion = whole_of(spec.rate);
+    use->limit = registry_.get<SharedLimit>(key_of(spec), [&] {
+      return std::make_shared<SharedLimit>(registry_.next_index(), spec.name, spec.by, use->portion,
+                                           registry_.process().workers);
+    });
+    use->seed = hash64(use->limit->identity());
+    for (const config::ConditionSet& set : spec.when) use->when.push_back(range_of(set));
+    use->is_default = spec.name == config::kDefaultLimit;
+    use->replaces_default =
+        !use->is_default && !spec.when.empty() && spec.by.kind != LimitBy::Kind::all && !spec.dry_run;
+    if (spec.by.kind == LimitBy::Kind::claim) use->claim = "claim." + spec.by.name;
+    use->cost = spec.cost;
+    use->dry_run = spec.dry_run;
+    policy_->any_dry_run = policy_->any_dry_run || spec.dry_run;
+    use->headers = spec.dry_run ? config::LimitHeaders::off : spec.headers;
+    use->reply = spec.reply ? &*spec.reply : nullptr;
+    const std::string name = header_name(spec.name);
+    use->policy = policy_item(name, use->portion);
+    std::array<char, 256> memory;
+    use->name = std::string(http::StructuredList(memory).string(name).text());
+    policy_->all.push_back(std::move(use));
+    return policy_->all.back().get();
+  }
+  static std::string key_of(const config::LimitSpec& spec) {
+    return fmt::format("limits/{}/{}", spec.name, config::show_limit_by(spec.by));
+  }
+  gateway::ConditionTable::Range range_of(const config::ConditionSet& set) {
+    std::vector<const config::Condition*> conditions;
+    conditions.reserve(set.size());
+    for (const config::Condition& c : set) conditions.push_back(&c);
+    return conditions_.add(conditions, diagnostics_);
+  }
+
+  const config::Spec& spec_;
+  gateway::StateRegistry& registry_;
+  gateway::ConditionTable& conditions_;
+  config::Diagnostics& diagnostics_;
+  std::shared_ptr<LimitPolicy> policy_ = std::make_shared<LimitPolicy>();
+};
+
+}  // namespace
+
+bool has_limits(const config::Spec& spec) noexcept {
+  auto limited = [](const auto& part) { return part.limit.has_value(); };
+  return !spec.limits.empty() || std::ranges::any_of(spec.services, limited) ||
+         std::ranges::any_of(spec.routes, limited);
+}
+
+std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
+  return registry.get<SharedLimitTable>("limits", [&] {
+    auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
+    SipKey secret;
+    static_assert(sizeof secret <= sizeof registry.process().secret);
+    std::memcpy(secret.data(), registry.process().secret.data(), sizeof secret);
+    table->set_secret(secret);
+    return table;
+  });
+}
+
+const LimitUse* LimitPolicy::own(const config::LimitSpec& spec) const noexcept {
+  const auto found =
+      std::ranges::find_if(all, [&](const auto& use) { return use->limit->name() == spec.name; });
+  return found == all.end() ? nullptr : found->get();
+}
+
+std::shared_ptr<LimitPolicy> compile_limits(const config::Spec& spec, gateway::StateRegistry& registry,
+                                            gateway::ConditionTable& conditions,
+                                            config::Diagnostics& diagnostics) {
+  return LimitsCompiler(spec, registry, conditions, diagnostics).run();
+}
+
+}  // namespace gatehouse::filters

@@ -1,0 +1,277 @@
+#include "filters/limits/limits_filter.h"
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+#include <vector>
+
+#include "filters/limits/limit_headers.h"
+#include "filters/limits/limit_key.h"
+#include "filters/limits/limit_policy.h"
+#include "filters/limits/limiter.h"
+#include "filters/limits/limits_task.h"
+#include "filters/limits/worker_limits.h"
+#include "gateway/exchange.h"
+#include "gateway/problem.h"
+
+namespace gatehouse::filters {
+namespace {
+
+using config::LimitCost;
+using gateway::Exchange;
+using gateway::Refusal;
+using gateway::Reply;
+using gateway::Verdict;
+
+constexpr Error kRefused{Errc::rate_limited, Origin::client, Retry::never,
+                         "more requests than a limit allows"};
+
+// ---- which limits a request meets
+// ----------------------------------------------------------------------------
+
+bool matches(const LimitUse& use, Exchange& x) { return use.when.empty() || x.holds(use.when); }
+
+// A header's number, from 1 to `most`; 1 where there is none.
+std::uint64_t cost_of(std::string_view text, std::uint64_t most) noexcept {
+  std::uint64_t units = 1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), units);
+  if (error == std::errc::result_out_of_range) return most;
+  if (error != std::errc() || end != text.data() + text.size()) return 1;
+  return std::clamp<std::uint64_t>(units, 1, most);
+}
+
+std::string_view header_named(const http::HeaderTable& headers, std::string_view name) noexcept {
+  const http::Header* h = headers.find(name);
+  return h ? h->value : std::string_view{};
+}
+
+std::uint64_t units_of(const LimitCost& cost, const http::RequestHead& request) noexcept {
+  if (cost.from != LimitCost::From::request_header) return cost.units;
+  return cost_of(header_named(request.headers, cost.header), cost.units);
+}
+
+// What a request meets, at most `policy.most` limits.
+class Meeting {
+ public:
+  Meeting(const LimitPolicy& policy, Exchange& x, bool refused) : policy_(policy), x_(x), refused_(refused) {
+    met_.uses = x.arena().make_array<const LimitUse*>(policy.most);
+    met_.charges = x.arena().make_array<Charge>(policy.most);
+    met_.asked = true;
+    bool replaced = false;
+    for (const LimitUse* use : policy.general) {
+      if (use->is_default || !matches(*use, x)) continue;
+      add(*use);
+      replaced = replaced || use->replaces_default;
+    }
+    if (policy.main != nullptr && !replaced) add_own(policy.main);
+  }
+  void add_own(const LimitUse* use) {
+    if (use != nullptr && matches(*use, x_)) add(*use);
+  }
+  const MetLimits& met() const noexcept { return met_; }
+
+ private:
+  void add(const LimitUse& use) {
+    const CountedBy counted = counted_by(use, x_, refused_);
+    met_.uses[met_.count] = &use;
+    met_.charges[met_.count++] = {.limit = use.limit.get(),
+                                  .key = key_of(use, counted, policy_.table->secret()),
+                                  .units = units_of(use.cost, x_.request()),
+                                  .dry_run = use.dry_run};
+  }
+  const LimitPolicy& policy_;
+  Exchange& x_;
+  const bool refused_;
+  MetLimits met_;
+};
+
+// ---- asking them
+// ---------------------------------------------------------------------------------------------
+
+// Which of them a charge is of, for who knows the charge alone.
+const LimitUse& use_of(const MetLimits& met, const Charge& charge) noexcept {
+  return *met.uses[&charge - met.charges];
+}
+
+// For the log: the limit that refused, or would have in a dry run.
+void note(const MetLimits& met, const Charge* refusing, Exchange& x, bool refused) {
+  for (std::uint32_t i = 0; i < met.count && refusing == nullptr; ++i)
+    if (met.charges[i].refused) refusing = &met.charges[i];
+  if (refusing == nullptr) return;
+  const LimitUse& use = use_of(met, *refusing);
+  x.record().limit = use.limit->name();
+  x.record().limit_key = shown(counted_by(use, x, refused), refusing->key, x.arena());
+}
+
+// The charge that refuses, or null.
+const Charge* ask(const LimitPolicy& policy, const MetLimits& met, Exchange& x, bool refused) {
+  if (met.count == 0) return nullptr;
+  WorkerLimits& worker = WorkerLimits::of(x.worker(), policy);
+  const std::int64_t now = worker.time()(x.worker().loop().now());
+  const Charge* refusing = test_and_charge(*policy.table, {met.charges, met.count}, now, x.worker().index());
+  if (refusing != nullptr || policy.any_dry_run) note(met, refusing, x, refused);
+  return refusing;
+}
+
+// The answer to what a limit refuses: its own, or `usual`.
+Reply reply_to(const MetLimits& met, const Charge& refusing, Exchange& x, Reply usual) {
+  if (const config::ReplySpec* spec = use_of(met, refusing).reply) {
+    usual = {.head = x.new_response(spec->status), .body = nullptr};
+    for (const auto& h : spec->headers) usual.head->headers.add(h.name, h.value.reveal());
+    if (x.request().method != http::Method::head)
+      usual.body = upstream::make_in<upstream::TextBody>(x.arena(), spec->body.reveal());
+  }
+  add_jittered_retry_after(refusing.wait, x.worker().loop().random(), usual.head->headers, x.arena());
+  add_limit_headers(met, usual.head->headers, x.arena());
+  return usual;
+}
+
+net::Task<Verdict> refuse(const Charge& refusing, MetLimits met, Exchange& x) {
+  Reply usual = co_await x.refuse({.error = kRefused});
+  co_return Verdict::reply(reply_to(met, refusing, x, std::move(usual)));
+}
+
+// ---- steps
+// ---------------------------------------------------------------------------------------------------
+
+struct RouteLimits {
+  const LimitPolicy* policy;
+  const LimitUse* own;  // the route's; may be null
+  struct OfService {
+    std::string_view service;
+    const LimitUse* use;
+  };
+  std::vector<OfService> of_services;  // of those that have one
+  std::uint32_t slot;
+
+  const LimitUse* of_service(std::string_view service) const noexcept {
+    for (const OfService& s : of_services)
+      if (s.service == service) return s.use;
+    return nullptr;
+  }
+};
+
+Verdict on_request(const void* filter, Exchange& x) {
+  const auto& route = *static_cast<const RouteLimits*>(filter);
+  Meeting meeting(*route.policy, x, false);
+  if (!route.of_services.empty()) meeting.add_own(route.of_service(x.record().service));
+  meeting.add_own(route.own);
+  const MetLimits& met = x.slot<MetLimits>(route.slot) = meeting.met();
+  const Charge* refusing = ask(*route.policy, met, x, false);
+  if (refusing == nullptr) [[likely]]
+    return Verdict::next();
+  x.slot<MetLimits>(route.slot) = {.asked = true};  // they are told of with this reply
+  return Verdict::later(refuse(*refusing, meeting.met(), x));
+}
+
+// What a request cost is known: what was held beyond it goes back.
+void settle(const RouteLimits& route, const MetLimits& met, const http::HeaderTable& headers) {
+  for (std::uint32_t i = 0; i < met.count; ++i) {
+    const LimitCost& cost = met.uses[i]->cost;
+    Charge& charge = met.charges[i];
+    if (cost.from != LimitCost::From::response_header || !charge.charged) continue;
+    const std::uint64_t units = cost_of(header_named(headers, cost.header), cost.units);
+    const std::uint64_t back = charge.units - std::min(charge.units, units);
+    if (back == 0) continue;
+    take_back(*route.policy->table, charge, back);
+    charge.units -= back;
+    charge.debt -= static_cast<std::int64_t>(back) * met.uses[i]->portion.interval;
+  }
+}
+
+Verdict on_response(const void* filter, Exchange& x, Reply& reply) {
+  const auto& route = *static_cast<const RouteLimits*>(filter);
+  const MetLimits& met = x.slot<MetLimits>(route.slot);
+  settle(route, met, reply.head->headers);
+  add_limit_headers(met, reply.head->headers, x.arena());
+  return Verdict::next();
+}
+
+// Whether the request's limits were asked before it was refused.
+bool was_asked(const LimitPolicy& policy, Exchange& x) {
+  if (x.route() == nullptr) return false;
+  const std::span<const gateway::CompiledRoute> routes = x.snapshot().routes();
+  if (x.route() < routes.data() || x.route() >= routes.data() + routes.size()) return false;
+  const std::uint32_t slot = policy.slots[static_cast<std::size_t>(x.route() - routes.data())];
+  return slot != LimitPolicy::kNoSlot && x.slot<MetLimits>(slot).asked;
+}
+
+Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Reply&) {
+  const auto& policy = *static_cast<const LimitPolicy*>(filter);
+  switch (errc_info(refusal.error.code).status) {
+    case 401:
+    case 403:
+    case 404:
+    case 405: break;
+    default: return Verdict::next();
+  }
+  if (was_asked(policy, x)) return Verdict::next();
+  const MetLimits met = Meeting(policy, x, true).met();
+  const Charge* refusing = ask(policy, met, x, true);
+  if (refusing == nullptr) return Verdict::next();
+  x.record().reason = kRefused.code;
+  x.record().detail = kRefused.detail;
+  return Verdict::reply(reply_to(met, *refusing, x, gateway::problem_reply(x, kRefused)));
+}
+
+// ---- compile
+// -------------------------------------------------------------------------------------------------
+
+template <class Context>
+std::shared_ptr<LimitPolicy> policy_of(const Context& context, config::Diagnostics& diagnostics) {
+  return context.filters.template shared<LimitPolicy>([&] {
+    return compile_limits(context.spec, context.registry, context.snapshot.conditions, diagnostics);
+  });
+}
+
+class LimitsFilter final : public gateway::FilterKind {
+ public:
+  std::string_view name() const noexcept override { return "limits"; }
+
+  void compile(const gateway::RouteContext& context, gateway::Chain& chain,
+               config::Diagnostics& diagnostics) const override {
+    if (!has_limits(context.spec)) return;
+    const std::shared_ptr<LimitPolicy> policy = policy_of(context, diagnostics);
+    RouteLimits route{.policy = policy.get(), .own = nullptr, .of_services = {}, .slot = 0};
+    if (context.route.limit) route.own = policy->own(*context.route.limit);
+    add_services(context, *policy, route);
+    if (policy->general.empty() && route.own == nullptr && route.of_services.empty()) {
+      policy->slots.push_back(LimitPolicy::kNoSlot);
+      return;
+    }
+    route.slot = chain.reserve_slot<MetLimits>();
+    policy->slots.push_back(route.slot);
+    const RouteLimits* kept = context.filters.own(std::move(route));
+    chain.request.push_back({&on_request, kept});
+    chain.response.push_back({&on_response, kept});
+  }
+
+  void compile(const gateway::ListenerContext& context, gateway::ListenerChain& chain,
+               config::Diagnostics& diagnostics) const override {
+    if (context.spec.limits.empty()) return;
+    chain.refusal.push_back({&on_refusal, policy_of(context, diagnostics).get()});
+  }
+
+  std::unique_ptr<gateway::BackgroundTask> background(
+      const gateway::BackgroundContext& context) const override {
+    return limits_task(context);
+  }
+  std::span<const gateway::MetricFamily> metrics() const noexcept override { return limit_metrics(); }
+
+ private:
+  static void add_services(const gateway::RouteContext& context, const LimitPolicy& policy,
+                           RouteLimits& route) {
+    for (const config::Target& target : context.route.to) {
+      const auto service =
+          std::ranges::find(context.spec.services, target.service, &config::ServiceSpec::name);
+      if (service != context.spec.services.end() && service->limit)
+        route.of_services.push_back({service->name, policy.own(*service->limit)});
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<gateway::FilterKind> limits_filter() { return std::make_unique<LimitsFilter>(); }
+
+}  // namespace gatehouse::filters

@@ -1,0 +1,19 @@
+#include "filters/limits/zeroed_memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+
+namespace gatehouse::filters {
+
+ZeroedMemory::ZeroedMemory(std::size_t bytes)
+    : data_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+      bytes_(bytes) {
+  if (data_ == MAP_FAILED) std::abort();
+  // A key lies anywhere: with huge pages the first thousand keys would take the whole of a level.
+  madvise(data_, bytes_, MADV_NOHUGEPAGE);
+}
+
+ZeroedMemory::~ZeroedMemory() { munmap(data_, bytes_); }
+
+}  // namespace gatehouse::filters
