@@ -10,6 +10,7 @@
 #include "app/gateway_commands.h"
 #include "app/key_command.h"
 #include "app/keys_command.h"
+#include "app/limits_command.h"
 #include "app/token_command.h"
 #include "control/process.h"
 
@@ -27,6 +28,8 @@ struct Options {
   std::string token;  // to be inspected
   std::string issuer;
   std::string kid;
+  std::string limit_key;  // whose count
+  std::string limit;
   bool json = false;
   bool force = false;
 };
@@ -40,6 +43,7 @@ class CommandLine {
     add_files();
     add_gateway();
     add_keys();
+    add_limits();
   }
 
   int run(int argc, char** argv) {
@@ -204,6 +208,31 @@ class CommandLine {
       c->add_option("issuer", options_.issuer, "Its name in the configuration")->required();
       c->add_option("kid", options_.kid, "The key's `kid` or thumbprint")->required();
     }
+  }
+
+  void add_limits() {
+    auto* limits = app_.add_subcommand("limits", "Show limits and what is left of them, reset one");
+    limits->require_subcommand(0, 1);
+    auto show = [this] {
+      return show_limits(options_.gateway, options_.limit_key, options_.limit, options_.json);
+    };
+    auto add = [&](const std::string& name, const std::string& help, std::function<int()> run) {
+      CLI::App* c = limits->add_subcommand(name, help);
+      c->callback([this, run = std::move(run)] { chosen_ = run; });
+      c->add_option("key", options_.limit_key,
+                    "A user, an address, the value of a claim or header, the name of a route");
+      c->add_option("--limit", options_.limit, "Only this one, by its name");
+      take_gateway(c);
+      take_json(c);
+    };
+    take_gateway(limits);
+    take_json(limits);
+    limits->callback([this, limits, show] {
+      if (limits->get_subcommands().empty()) chosen_ = show;
+    });
+    add("show", "All limits and who was refused most; or what a key has left", show);
+    add("reset", "Forget what a key, or a limit without `per`, has used up",
+        [this] { return reset_limit(options_.gateway, options_.limit_key, options_.limit, options_.json); });
   }
 
   gateway::Snapshot::FilterKinds filters_;

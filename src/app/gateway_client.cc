@@ -1,9 +1,12 @@
 #include "app/gateway_client.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
+#include <cstdio>
 #include <cstdlib>
 
+#include "base/printable.h"
 #include "config/loader.h"
 #include "control/state_folder.h"
 
@@ -63,6 +66,54 @@ std::expected<HttpAnswer, std::string> GatewayClient::probe(std::string_view tar
                .headers = {},
                .body = {},
                .timeout_seconds = 1});
+}
+
+std::string encode_query(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+namespace {
+
+int failed(std::string_view what) {
+  fmt::print(stderr, "{}\n", without_controls(what));
+  return 1;
+}
+
+}  // namespace
+
+int say_answer(const Asked& answer, bool json, std::optional<std::string> (*text)(std::string_view json)) {
+  if (!answer) return failed(answer.error());
+  const auto readable = answer->status == 200 ? text(answer->body) : std::nullopt;
+  if (!readable) return failed(fmt::format("the gateway answered {}", answer->status));
+  const std::string& out = json ? answer->body : *readable;
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  return 0;
+}
+
+int say_outcome(const Asked& answer, bool json) {
+  if (!answer) return failed(answer.error());
+  const bool good = answer->status == 200;
+  if (json) {
+    std::fwrite(answer->body.data(), 1, answer->body.size(), stdout);
+    return good ? 0 : 1;
+  }
+  simdjson::dom::parser parser;
+  std::string_view text;
+  if (parser.parse(answer->body)[good ? "message" : "detail"].get(text))
+    return failed(fmt::format("the gateway answered {}", answer->status));
+  if (!good) return failed(text);
+  fmt::print("{}\n", without_controls(text));
+  return 0;
 }
 
 }  // namespace gatehouse::app

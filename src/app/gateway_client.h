@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,5 +35,15 @@ class GatewayClient {
   std::string token_;  // given, or of the configuration
   config::Secret state_;
 };
+
+// For the query of a URL.
+std::string encode_query(std::string_view text);
+
+using Asked = std::expected<HttpAnswer, std::string>;
+// What a command says of its answer, on standard output, or on standard error what is wrong; returns the exit
+// status. `say_answer`: a 200 as `text` makes it readable (nullopt: it is none); `say_outcome`: the message
+// of a 200, else the problem's detail.
+int say_answer(const Asked& answer, bool json, std::optional<std::string> (*text)(std::string_view json));
+int say_outcome(const Asked& answer, bool json);
 
 }  // namespace gatehouse::app

@@ -12,8 +12,6 @@ namespace {
 
 using Object = simdjson::dom::object;
 
-void line(FILE* to, std::string_view text) { fmt::print(to, "{}\n", text); }
-
 std::string_view text_of(Object o, std::string_view name) {
   std::string_view text;
   return o.at_key(name).get(text) ? std::string_view{} : text;
@@ -84,57 +82,15 @@ std::optional<std::string> keys_text(std::string_view json) {
   return out.empty() ? "no issuer: the configuration has no `auth` with one\n" : out;
 }
 
-std::string encode_query(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 int show_keys(const GatewayOptions& options, bool json) {
-  auto answer = GatewayClient(options).ask("GET", "/keys");
-  if (!answer) {
-    line(stderr, answer.error());
-    return 1;
-  }
-  auto text = answer->status == 200 ? keys_text(answer->body) : std::nullopt;
-  if (!text) {
-    line(stderr, fmt::format("the gateway answered {}", answer->status));
-    return 1;
-  }
-  const std::string& out = json ? answer->body : *text;
-  std::fwrite(out.data(), 1, out.size(), stdout);
-  return 0;
+  return say_answer(GatewayClient(options).ask("GET", "/keys"), json, keys_text);
 }
 
 int change_key(const GatewayOptions& options, std::string_view verb, const std::string& issuer,
                const std::string& kid, bool json) {
-  auto answer = GatewayClient(options).ask(
-      "POST", fmt::format("/keys/{}?issuer={}&kid={}", verb, encode_query(issuer), encode_query(kid)));
-  if (!answer) {
-    line(stderr, answer.error());
-    return 1;
-  }
-  const bool good = answer->status == 200;
-  if (json) {
-    std::fwrite(answer->body.data(), 1, answer->body.size(), stdout);
-    return good ? 0 : 1;
-  }
-  simdjson::dom::parser parser;
-  std::string_view text;
-  if (parser.parse(answer->body)[good ? "message" : "detail"].get(text)) {
-    line(stderr, fmt::format("the gateway answered {}", answer->status));
-    return 1;
-  }
-  line(good ? stdout : stderr, without_controls(text));
-  return good ? 0 : 1;
+  return say_outcome(GatewayClient(options).ask("POST", fmt::format("/keys/{}?issuer={}&kid={}", verb,
+                                                                    encode_query(issuer), encode_query(kid))),
+                     json);
 }
 
 }  // namespace gatehouse::app

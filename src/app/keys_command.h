@@ -16,7 +16,5 @@ int change_key(const GatewayOptions& options, std::string_view verb, const std::
 
 // The answer of `GET /keys` for people; nullopt: it is none.
 std::optional<std::string> keys_text(std::string_view json);
-// For the query of a URL.
-std::string encode_query(std::string_view text);
 
 }  // namespace gatehouse::app

@@ -50,13 +50,14 @@ gateway::Reply not_read(AdminCall& call, const Error& e) {
   return problem(call.x, errc_info(e.code).status ? errc_info(e.code).status : 400, e.detail);
 }
 
-// A command of the query's `issuer` and `kid` to the background task `keys`.
-AdminReply command_keys(AdminCall call, std::string verb) {
-  gateway::BackgroundTask* task = call.control.task("keys");
-  if (!task) co_return problem(call.x, 422, "this gateway keeps no keys");
-  gateway::Command command{.verb = std::move(verb), .arguments = {}, .who = call.who};
-  for (std::string_view name : {"issuer", "kid"})
-    if (auto value = query_value(call.x, name)) command.arguments.emplace_back(name, std::move(*value));
+// A command to the background task `name`, with those of `arguments` that the query has.
+AdminReply command(AdminCall call, const char* name, const char* verb, std::array<const char*, 2> arguments) {
+  gateway::BackgroundTask* task = call.control.task(name);
+  if (!task) co_return problem(call.x, 422, fmt::format("this gateway has no {}", name));
+  gateway::Command command{.verb = verb, .arguments = {}, .who = call.who};
+  for (std::string_view argument : arguments)
+    if (auto value = query_value(call.x, argument))
+      command.arguments.emplace_back(argument, std::move(*value));
   auto result = co_await task->command(std::move(command));
   if (!result) co_return problem(call.x, 422, result.error());
   co_return json_reply(call.x, 200, *result);
@@ -96,8 +97,21 @@ AdminReply roll_back(AdminCall call) {
   co_return answer_to(call, result);
 }
 
-AdminReply revoke_key(AdminCall call) { return command_keys(std::move(call), "revoke"); }
-AdminReply unrevoke_key(AdminCall call) { return command_keys(std::move(call), "unrevoke"); }
+AdminReply revoke_key(AdminCall call) {
+  return command(std::move(call), "keys", "revoke", {"issuer", "kid"});
+}
+AdminReply unrevoke_key(AdminCall call) {
+  return command(std::move(call), "keys", "unrevoke", {"issuer", "kid"});
+}
+AdminReply reset_limit(AdminCall call) {
+  return command(std::move(call), "limits", "reset", {"key", "limit"});
+}
+
+// All of them, or what one key owes.
+AdminReply show_limits(AdminCall call) {
+  if (query_value(call.x, "key")) return command(std::move(call), "limits", "show", {"key", "limit"});
+  return show_task(std::move(call), "limits", R"({"limits":[],"most_refused":[]})");
+}
 
 // The body is the token: a URL would be kept by who knows whom.
 AdminReply inspect_token(AdminCall call) {

@@ -38,6 +38,9 @@ bool query_flag(gateway::Exchange& x, std::string_view name);  // `?force`, `?fo
 void put_diagnostics(JsonText& json, const config::Diagnostics& diagnostics);
 std::string time_text(WallTime time);  // RFC 3339, in seconds
 
+// What the background task `name` shows of itself; `none` where there is no such task.
+AdminReply show_task(AdminCall call, const char* name, const char* none);
+
 // What can be asked (admin_views.cc) ...
 AdminReply healthz(AdminCall call);
 AdminReply readyz(AdminCall call);
@@ -49,6 +52,7 @@ AdminReply show_explanation(AdminCall call);
 AdminReply show_version(AdminCall call);
 AdminReply show_log_level(AdminCall call);
 AdminReply show_keys(AdminCall call);
+AdminReply show_limits(AdminCall call);
 // ... and done (admin_actions.cc).
 AdminReply put_config(AdminCall call);
 AdminReply reload(AdminCall call);
@@ -57,5 +61,6 @@ AdminReply put_log_level(AdminCall call);
 AdminReply revoke_key(AdminCall call);
 AdminReply inspect_token(AdminCall call);
 AdminReply unrevoke_key(AdminCall call);
+AdminReply reset_limit(AdminCall call);
 
 }  // namespace gatehouse::control

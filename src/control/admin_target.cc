@@ -36,6 +36,8 @@ constexpr std::array kRoutes{
     AdminRoute{http::Method::get, "/keys", false, show_keys},
     AdminRoute{http::Method::post, "/keys/revoke", false, revoke_key},
     AdminRoute{http::Method::post, "/keys/unrevoke", false, unrevoke_key},
+    AdminRoute{http::Method::get, "/limits", false, show_limits},
+    AdminRoute{http::Method::post, "/limits/reset", false, reset_limit},
     AdminRoute{http::Method::get, "/log-level", false, show_log_level},
     AdminRoute{http::Method::put, "/log-level", false, put_log_level},
     AdminRoute{http::Method::get, "/version", false, show_version},

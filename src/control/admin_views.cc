@@ -153,11 +153,12 @@ AdminReply show_version(AdminCall call) {
   co_return json_reply(call.x, 200, json.end_object().take());
 }
 
-// Keys of issuers, as the background task of that name shows them.
-AdminReply show_keys(AdminCall call) {
-  const gateway::BackgroundTask* task = call.control.task("keys");
-  co_return json_reply(call.x, 200, task ? task->show() : "{\"issuers\":[]}\n");
+AdminReply show_task(AdminCall call, const char* name, const char* none) {
+  const gateway::BackgroundTask* task = call.control.task(name);
+  co_return json_reply(call.x, 200, task ? task->show() : none);
 }
+
+AdminReply show_keys(AdminCall call) { return show_task(std::move(call), "keys", "{\"issuers\":[]}\n"); }
 
 AdminReply show_log_level(AdminCall call) {
   JsonText json;

@@ -63,6 +63,10 @@ void BackgroundTasks::apply(const std::shared_ptr<const gateway::Snapshot>& snap
   for (const auto& entry : entries_) entry->task->apply(snapshot);
 }
 
+net::Task<void> BackgroundTasks::finish() {
+  for (const auto& entry : entries_) co_await entry->task->finish();
+}
+
 gateway::BackgroundTask* BackgroundTasks::find(std::string_view name) const noexcept {
   auto entry = std::ranges::find_if(entries_, [&](const auto& e) { return e->task->name() == name; });
   return entry == entries_.end() ? nullptr : (*entry)->task.get();

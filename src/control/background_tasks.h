@@ -51,6 +51,8 @@ class BackgroundTasks {
   net::Task<void> recall(std::shared_ptr<const gateway::Snapshot> snapshot);
   void apply(const std::shared_ptr<const gateway::Snapshot>& snapshot);
 
+  net::Task<void> finish();  // before the process ends
+
   gateway::BackgroundTask* find(std::string_view name) const noexcept;  // nullptr: no filter brings it
   std::vector<TaskMetrics> measure() const;
 

@@ -21,6 +21,7 @@ constexpr Duration kAskWorkers = 1s;
 constexpr Duration kLookAtCertificatesEvery = 10s;
 constexpr Duration kKeepAddressesEvery = 5s;
 constexpr Duration kLookAtMemoryEvery = 1s;
+constexpr Duration kFinish = 5s;  // for what background tasks still have to write
 constexpr std::string_view kAdminListener = "admin";
 
 net::Task<bool> next(net::Signal& signal) {
@@ -234,6 +235,12 @@ net::Task<void> Control::drain() {
   Time deadline = after(after(parts_.loop.now(), drain), kDrainSlack);
   while (drained_ < workers_.size())
     if (!co_await net::with_deadline(parts_.loop, deadline, next(worker_drained_))) break;
+  co_await net::with_deadline(parts_.loop, after(parts_.loop.now(), kFinish), finish_tasks());
+}
+
+net::Task<bool> Control::finish_tasks() {
+  co_await tasks_.finish();
+  co_return true;
 }
 
 std::string Control::metrics(MetricsFormat format) {

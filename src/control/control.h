@@ -92,6 +92,7 @@ class Control {
   net::Task<EndpointLoads> loads();
 
  private:
+  net::Task<bool> finish_tasks();
   struct NullSink final : gateway::RecordSink {
     void record(const gateway::RequestRecord&) noexcept override {}
   };

@@ -44,6 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   r.request_id = take();
   r.service_version = take();
   r.user = take();
+  r.limit = take();
+  r.limit_key = take();
   Tls tls;
   tls.name = take();
   tls.peer.subject = take();

@@ -135,13 +135,27 @@ TEST(JsonLine, TheTableOfFields) {
   EXPECT_THAT(
       all, ElementsAre("time", "method", "host", "path", "query", "protocol", "route", "service", "endpoint",
                        "version", "status", "reason", "total", "own", "first_byte", "upstream", "bytes_in",
-                       "bytes_out", "tries", "request_id", "trace_id", "client", "user", "tls", "tls_cipher",
-                       "tls_sni", "tls_resumed", "tls_client"));
+                       "bytes_out", "tries", "request_id", "trace_id", "client", "user", "limit", "limit_key",
+                       "tls", "tls_cipher", "tls_sni", "tls_resumed", "tls_client"));
   Parsed every(line_of(ordinary(), LineLayout(all)));
   EXPECT_EQ(every.keys(), all);
-  std::erase_if(all, [](const std::string& name) { return name == "query" || name.starts_with("tls"); });
+  std::erase_if(all, [](const std::string& name) {
+    return name == "query" || name.starts_with("tls") || name.starts_with("limit");
+  });
   EXPECT_EQ(Parsed(line_of(ordinary())).keys(), all);
   EXPECT_EQ(Parsed(line_of(ordinary(), LineLayout(std::vector<std::string>{}))).keys(), all);
+}
+
+TEST(JsonLine, WhichLimitRefused) {
+  RequestRecord r = ordinary();
+  r.limit = "default";
+  r.limit_key = "al\"ice";
+  Parsed p(line_of(r));
+  EXPECT_EQ(p.text("limit"), "default");
+  EXPECT_EQ(p.text("limit_key"), "al\"ice");
+  EXPECT_EQ(p.keys().back(), "limit_key");
+  r.limit = std::string_view();
+  EXPECT_EQ(Parsed(line_of(r)).keys().back(), "user");
 }
 
 TEST(JsonLine, WhatIsKnownOfTls) {

@@ -17,7 +17,7 @@
 namespace gatehouse::control {
 namespace {
 
-constexpr std::size_t kLongestFile = std::size_t{16} << 20;
+constexpr std::size_t kLongestFile = std::size_t{256} << 20;
 
 std::string reason() { return std::strerror(errno); }
 

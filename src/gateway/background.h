@@ -80,6 +80,8 @@ class BackgroundTask {
     co_return std::unexpected(std::string("this takes no commands"));
   }
   virtual void measure(std::vector<Measurement>&) const {}
+  // The process ends, and no request is served any more: what is to be kept and is not yet.
+  virtual net::Task<void> finish() { co_return; }
 };
 
 }  // namespace gatehouse::gateway

@@ -46,6 +46,8 @@ class LimitsCompiler {
 
   std::shared_ptr<LimitPolicy> run() {
     policy_->table = limit_table_of(registry_, spec_.limit_memory);
+    policy_->talkers = registry_.get<SharedTalkers>(
+        "limits", [&] { return std::make_shared<SharedTalkers>(registry_.process().workers); });
     policy_->place = registry_.get<gateway::LocalPlace>(
         "limits/worker", [&] { return std::make_shared<gateway::LocalPlace>(registry_.next_index()); });
     for (const config::LimitSpec& limit : spec_.limits) {

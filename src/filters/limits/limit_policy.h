@@ -9,6 +9,7 @@
 
 #include "filters/limits/shared_limit.h"
 #include "filters/limits/shared_limit_table.h"
+#include "filters/limits/shared_talkers.h"
 #include "gateway/condition.h"
 #include "gateway/local_place.h"
 #include "gateway/snapshot.h"
@@ -38,6 +39,7 @@ struct LimitUse {
 
 struct LimitPolicy {
   std::shared_ptr<SharedLimitTable> table;
+  std::shared_ptr<SharedTalkers> talkers;
   std::shared_ptr<const gateway::LocalPlace> place;  // of WorkerLimits
   // Those at the top of the configuration, and those of services and routes; addresses stay.
   std::vector<std::unique_ptr<const LimitUse>> all;

@@ -161,4 +161,11 @@ std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey
   return read_debt(table, limit, key, now);
 }
 
+void forget(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept {
+  if (limit.is_whole()) return limit.whole().store(0, std::memory_order_relaxed);
+  for (auto place = table.find(key); place; place = table.find(key))
+    if (place->change(0)) return;
+  limit.overflow(key).store(0, std::memory_order_relaxed);
+}
+
 }  // namespace gatehouse::filters

@@ -39,5 +39,7 @@ void take_back(SharedLimitTable& table, const Charge& charge, std::uint64_t unit
 // What a key owes, without charging anything; for people.
 std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key,
                      std::int64_t now) noexcept;
+// From now on it owes nothing. A key without a place of its own takes those along that share one with it.
+void forget(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept;
 
 }  // namespace gatehouse::filters

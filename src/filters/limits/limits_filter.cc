@@ -93,14 +93,18 @@ const LimitUse& use_of(const MetLimits& met, const Charge& charge) noexcept {
   return *met.uses[&charge - met.charges];
 }
 
-// For the log: the limit that refused, or would have in a dry run.
-void note(const MetLimits& met, const Charge* refusing, Exchange& x, bool refused) {
+// For the log, and for who asks whom it was.
+void note(const LimitPolicy& policy, const MetLimits& met, const Charge* refusing, std::int64_t now,
+          Exchange& x, bool refused) {
+  const bool for_real = refusing != nullptr;
   for (std::uint32_t i = 0; i < met.count && refusing == nullptr; ++i)
-    if (met.charges[i].refused) refusing = &met.charges[i];
+    if (met.charges[i].refused) refusing = &met.charges[i];  // would have, in a dry run
   if (refusing == nullptr) return;
   const LimitUse& use = use_of(met, *refusing);
   x.record().limit = use.limit->name();
   x.record().limit_key = shown(counted_by(use, x, refused), refusing->key, x.arena());
+  if (for_real && !use.limit->is_whole())
+    policy.talkers->note(x.worker().index(), use.limit->number(), refusing->key, x.record().limit_key, now);
 }
 
 // The charge that refuses, or null.
@@ -109,7 +113,7 @@ const Charge* ask(const LimitPolicy& policy, const MetLimits& met, Exchange& x, 
   WorkerLimits& worker = WorkerLimits::of(x.worker(), policy);
   const std::int64_t now = worker.time()(x.worker().loop().now());
   const Charge* refusing = test_and_charge(*policy.table, {met.charges, met.count}, now, x.worker().index());
-  if (refusing != nullptr || policy.any_dry_run) note(met, refusing, x, refused);
+  if (refusing != nullptr || policy.any_dry_run) note(policy, met, refusing, now, x, refused);
   return refusing;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -9,9 +10,8 @@
 
 #include "base/json_text.h"
 #include "base/printable.h"
-#include "config/values.h"
-#include "filters/limits/limit_key.h"
-#include "filters/limits/limiter.h"
+#include "filters/limits/limit_report.h"
+#include "filters/limits/limits_keeper.h"
 #include "gateway/snapshot.h"
 
 namespace gatehouse::filters {
@@ -32,50 +32,37 @@ constexpr std::array kFamilies = {
                  "parts of the table that are in use; the last is the largest"},
 };
 
-// What a person may mean by `text` for a limit: the counted text, and an address.
-std::vector<CountedBy> candidates(const LimitUse& use, std::string_view text) {
-  using Kind = CountedBy::Kind;
-  std::vector<CountedBy> all;
-  if (use.limit->is_whole()) return all;
-  const config::LimitBy::Kind by = use.by().kind;
-  if (by != config::LimitBy::Kind::ip)
-    all.push_back({.kind = by == config::LimitBy::Kind::header ? Kind::header : Kind::text, .text = text});
-  std::string_view address = text;
-  if (address.ends_with("/64")) address.remove_suffix(3);
-  if (const auto ip = parse_ip(address)) all.push_back({.kind = Kind::address, .address = network_of(*ip)});
-  return all;
-}
-
 // Thread: control's loop.
 class LimitsTask final : public gateway::BackgroundTask {
  public:
   explicit LimitsTask(gateway::BackgroundContext context) : context_(std::move(context)) {}
 
   std::string_view name() const noexcept override { return "limits"; }
+  net::Task<void> recall(std::shared_ptr<const gateway::Snapshot> snapshot) override;
   void apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) override;
   std::string show() const override;
   net::Task<gateway::CommandResult> command(gateway::Command command) override;
   void measure(std::vector<gateway::Measurement>& out) const override;
+  net::Task<void> finish() override { return keeper_.finish(); }
 
  private:
   std::int64_t now() const { return time_(context_.loop.now()); }
   void convert_all(const std::vector<SharedLimit*>& changed);
-  gateway::CommandResult show_key(std::string_view key, std::string_view limit) const;
-  gateway::CommandResult reset(std::string_view key, std::string_view limit, const std::string& who) const;
-  bool reset_key(const LimitUse& use, const LimitKey& key) const;
-  void put(JsonText& json, const LimitUse& use, std::int64_t debt) const;
-  template <class Use>
-  void each_named(std::string_view limit, Use use) const;
+  gateway::CommandResult reset(std::string_view key, std::string_view limit, const std::string& who);
 
   const gateway::BackgroundContext context_;
   mutable SteadyTime time_;
-  std::shared_ptr<SharedLimitTable> table_;  // stays when no limit is left: what is owed is not forgotten
-  std::shared_ptr<const gateway::Snapshot> snapshot_;  // holds what `policy_` points to
-  std::shared_ptr<const LimitPolicy> policy_;          // null: there are no limits
+  // Holds what it says of conditions and answers no longer than the snapshot, but nothing here asks for that.
+  std::shared_ptr<const LimitPolicy> policy_;  // null: there are no limits
+  std::shared_ptr<SharedLimitTable> table_;    // stays when no limit is left: what is owed is not forgotten
+  LimitsKeeper keeper_{context_};
 };
 
+net::Task<void> LimitsTask::recall(std::shared_ptr<const gateway::Snapshot> snapshot) {
+  if (const auto policy = snapshot->filters().find<LimitPolicy>()) co_await keeper_.recall(*policy);
+}
+
 void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) {
-  snapshot_ = snapshot;
   policy_ = snapshot->filters().find<LimitPolicy>();
   if (!policy_) return;
   table_ = policy_->table;
@@ -83,6 +70,8 @@ void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot)
   for (const auto& use : policy_->all)
     if (use->limit->set_terms(use->portion)) changed.push_back(use->limit.get());
   if (!changed.empty()) convert_all(changed);
+  keeper_.restore(*policy_, now());
+  keeper_.set_policy(policy_);
 }
 
 // What nobody will meet before the terms have changed sixteen times.
@@ -115,93 +104,24 @@ void LimitsTask::convert_all(const std::vector<SharedLimit*>& changed) {
   });
 }
 
-template <class Use>
-void LimitsTask::each_named(std::string_view limit, Use use) const {
-  if (!policy_) return;
-  for (const auto& u : policy_->all)
-    if (limit.empty() || u->limit->name() == limit) use(*u);
-}
-
-void LimitsTask::put(JsonText& json, const LimitUse& use, std::int64_t debt) const {
-  const Portion& portion = use.limit->terms().portion;
-  const Decision next = decide(portion, debt, 0, 1);
-  json.field("burst", portion.burst());
-  json.field("remaining", remaining(portion, debt));
-  json.field("owed", static_cast<std::uint64_t>((debt + portion.interval - 1) / portion.interval));
-  json.field("wait_ms", static_cast<std::uint64_t>((next.wait + 999'999) / 1'000'000));
-  json.field("empty_in_ms", static_cast<std::uint64_t>((debt + 999'999) / 1'000'000));
-}
-
 std::string LimitsTask::show() const {
-  JsonText json;
-  json.begin_object().key("limits").begin_array();
-  each_named({}, [&](const LimitUse& use) {
-    SharedLimit& limit = *use.limit;
-    json.begin_object().field("name", limit.name());
-    json.field("rate", config::show_rate(use.rate));
-    if (!limit.is_whole()) json.field("per", config::show_limit_by(limit.by()));
-    if (use.dry_run) json.field("dry_run", true);
-    json.field("admitted", limit.sum(&LimitCounts::admitted));
-    json.field("refused", limit.sum(&LimitCounts::refused));
-    json.field("would_refuse", limit.sum(&LimitCounts::dry_run));
-    if (limit.is_whole()) put(json, use, debt_of(*table_, limit, {}, now()));
-    json.end_object();
-  });
-  return json.end_array().end_object().take();
-}
-
-gateway::CommandResult LimitsTask::show_key(std::string_view key, std::string_view limit) const {
-  JsonText json;
-  json.begin_object().field("key", key).key("limits").begin_array();
-  each_named(limit, [&](const LimitUse& use) {
-    for (const CountedBy& counted : candidates(use, key)) {
-      const LimitKey hash = key_of(use, counted, table_->secret());
-      const std::int64_t debt = debt_of(*table_, *use.limit, hash, now());
-      if (debt == 0) continue;
-      json.begin_object().field("name", use.limit->name());
-      json.field("per", counted.kind == CountedBy::Kind::address ? std::string("ip")
-                                                                 : config::show_limit_by(use.by()));
-      put(json, use, debt);
-      json.end_object();
-    }
-  });
-  return json.end_array().end_object().take();
-}
-
-bool LimitsTask::reset_key(const LimitUse& use, const LimitKey& key) const {
-  if (debt_of(*table_, *use.limit, key, now()) == 0) return false;
-  if (use.limit->is_whole()) {
-    use.limit->whole().store(0, std::memory_order_relaxed);
-    return true;
-  }
-  for (auto place = table_->find(key); place; place = table_->find(key))
-    if (place->change(0)) return true;
-  use.limit->overflow(key).store(0, std::memory_order_relaxed);
-  return true;
+  return policy_ ? show_limits(*policy_, now()) : R"({"limits":[],"most_refused":[]})";
 }
 
 gateway::CommandResult LimitsTask::reset(std::string_view key, std::string_view limit,
-                                         const std::string& who) const {
-  std::string done;
-  bool known = limit.empty();
-  each_named(limit, [&](const LimitUse& use) {
-    known = true;
-    bool any = false;
-    if (use.limit->is_whole()) {
-      any = key.empty() && reset_key(use, {});
-    } else {
-      for (const CountedBy& counted : candidates(use, key))
-        any = reset_key(use, key_of(use, counted, table_->secret())) || any;
-    }
-    if (any) done += fmt::format("{}`{}`", done.empty() ? "" : ", ", use.limit->name());
-  });
-  if (!known) return std::unexpected(fmt::format("there is no limit `{}`", without_controls(limit)));
-  const std::string what = key.empty() ? "all that it counts" : without_controls(key);
-  if (done.empty()) return std::unexpected(fmt::format("{} owes nothing to any limit asked for", what));
-  context_.log(Severity::info, fmt::format("limits: {} was reset in {}, by {}", what, done, who));
+                                         const std::string& who) {
+  const auto named = [&](const auto& use) { return use->limit->name() == limit; };
+  if (!limit.empty() && std::ranges::none_of(policy_->all, named))
+    return std::unexpected(fmt::format("there is no limit `{}`", without_controls(limit)));
+  const std::vector<std::string> done = reset_key(*policy_, key, limit, now());
+  const std::string what = key.empty() ? std::string(limit) : without_controls(key);
+  if (done.empty()) return std::unexpected(fmt::format("`{}` owes nothing to any limit", what));
+  keeper_.touch();
+  const std::string message =
+      fmt::format("`{}` owes nothing any more to `{}`", what, fmt::join(done, "`, `"));
+  context_.log(Severity::info, fmt::format("limits: {} (by {})", message, who));
   JsonText json;
-  json.begin_object().field("message", fmt::format("{} was reset in {}", what, done)).end_object();
-  return json.take();
+  return json.begin_object().field("message", message).end_object().take();
 }
 
 net::Task<gateway::CommandResult> LimitsTask::command(gateway::Command command) {
@@ -212,32 +132,25 @@ net::Task<gateway::CommandResult> LimitsTask::command(gateway::Command command) 
   if (!policy_) co_return std::unexpected(std::string("the configuration has no limits"));
   if (key.empty() && (command.verb == "show" || limit.empty()))
     co_return std::unexpected(fmt::format("{} needs a `key`", command.verb));
-  if (command.verb == "show") co_return show_key(key, limit);
+  if (command.verb == "show") co_return show_key(*policy_, key, limit, now());
   co_return reset(key, limit, command.who);
 }
 
 void LimitsTask::measure(std::vector<gateway::Measurement>& out) const {
-  each_named({}, [&](const LimitUse& use) {
-    const SharedLimit& limit = *use.limit;
-    auto put = [&](const char* result, Counter LimitCounts::* counter) {
-      out.push_back({.family = kRequests,
-                     .labels = {{"limit", limit.name()}, {"result", result}},
-                     .value = static_cast<double>(limit.sum(counter))});
-    };
-    put("admitted", &LimitCounts::admitted);
-    put("refused", &LimitCounts::refused);
-    put("dry_run", &LimitCounts::dry_run);
-  });
-  auto each = [&](Family family, Counter LimitCounts::* counter) {
-    each_named({}, [&](const LimitUse& use) {
-      out.push_back({.family = family,
-                     .labels = {{"limit", use.limit->name()}},
-                     .value = static_cast<double>(use.limit->sum(counter))});
-    });
+  if (!policy_) return;
+  auto put = [&](Family family, const char* result, Counter LimitCounts::* counter) {
+    for (const auto& use : policy_->all) {
+      gateway::Measurement m{.family = family, .value = static_cast<double>(use->limit->sum(counter))};
+      m.labels.emplace_back("limit", use->limit->name());
+      if (result != nullptr) m.labels.emplace_back("result", result);
+      out.push_back(std::move(m));
+    }
   };
-  each(kRaced, &LimitCounts::raced);
-  each(kOverflowed, &LimitCounts::overflowed);
-  if (!table_) return;
+  put(kRequests, "admitted", &LimitCounts::admitted);
+  put(kRequests, "refused", &LimitCounts::refused);
+  put(kRequests, "dry_run", &LimitCounts::dry_run);
+  put(kRaced, nullptr, &LimitCounts::raced);
+  put(kOverflowed, nullptr, &LimitCounts::overflowed);
   out.push_back({.family = kPlaces, .value = static_cast<double>(table_->places())});
   out.push_back({.family = kLevels, .value = static_cast<double>(table_->levels())});
 }

@@ -1,0 +1,126 @@
+#include "filters/limits/kept_limits.h"
+
+#include <bit>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "base/hash.h"
+
+namespace gatehouse::filters {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr std::string_view kName = "gatehouse limits 1\n";
+
+// Takes numbers off the front. What is not there makes it bad.
+class Bytes {
+ public:
+  explicit Bytes(std::string_view rest) noexcept : rest_(rest) {}
+  template <class T>
+  T take() noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    const std::string_view bytes = take(sizeof value);
+    if (good_) std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+  }
+  std::string_view take(std::size_t size) noexcept {
+    good_ = good_ && size <= rest_.size();
+    if (!good_) return {};
+    const std::string_view front = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return front;
+  }
+  bool good() const noexcept { return good_; }
+  std::string_view rest() const noexcept { return rest_; }
+
+ private:
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+template <class T>
+void KeptLimitsWriter::put(const T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  text_.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+KeptLimitsWriter::KeptLimitsWriter(const SipKey& secret, WallTime at, std::size_t size) {
+  text_.reserve(size + size / 8);
+  text_ = kName;
+  put(secret);
+  put(std::int64_t{at.time_since_epoch().count()});
+  count_at_ = text_.size();
+  put(limits_);
+}
+
+void KeptLimitsWriter::add_limit(std::string_view identity, const Portion& portion, std::int64_t debt) {
+  put(static_cast<std::uint32_t>(identity.size()));
+  text_ += identity;
+  put(portion.interval);
+  put(portion.level);
+  put(debt);
+  ++limits_;
+  std::memcpy(text_.data() + count_at_, &limits_, sizeof limits_);
+}
+
+void KeptLimitsWriter::add_key(const Hash128& key, std::uint32_t limit, std::int64_t debt) {
+  put(key.low);
+  put(key.high);
+  put(debt);
+  put(limit);
+}
+
+std::string KeptLimitsWriter::finish() && {
+  put(hash64(text_));
+  return std::move(text_);
+}
+
+std::expected<KeptLimits, std::string> KeptLimits::parse(std::string_view text) {
+  const auto wrong = [](const char* why) { return std::unexpected(std::string(why)); };
+  if (!text.starts_with(kName)) return wrong("it is no such file of this version");
+  if (text.size() < kName.size() + sizeof(std::uint64_t)) return wrong("it is cut off");
+  const std::string_view whole = text.substr(0, text.size() - sizeof(std::uint64_t));
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, text.data() + whole.size(), sizeof sum);
+  if (sum != hash64(whole)) return wrong("it is damaged or cut off");
+
+  KeptLimits kept;
+  Bytes in(whole.substr(kName.size()));
+  kept.secret_ = in.take<SipKey>();
+  kept.at_ = WallTime(Duration(in.take<std::int64_t>()));
+  const auto limits = in.take<std::uint32_t>();
+  if (limits > kMostLimits) return wrong("it has too many limits");
+  for (std::uint32_t i = 0; i < limits && in.good(); ++i) {
+    const auto size = in.take<std::uint32_t>();
+    if (size > kLongestIdentity) return wrong("a limit's name is too long");
+    Limit limit;
+    limit.identity = in.take(size);
+    limit.portion.interval = in.take<std::int64_t>();
+    limit.portion.level = in.take<std::int64_t>();
+    limit.debt = in.take<std::int64_t>();
+    if (in.good() && (limit.portion.interval < 1 || limit.portion.level < limit.portion.interval ||
+                      limit.debt < 0 || limit.debt > limit.portion.level))
+      return wrong("a limit in it has impossible numbers");
+    kept.limits_.push_back(std::move(limit));
+  }
+  if (!in.good() || in.rest().size() % kKeyBytes != 0) return wrong("it ends in the middle");
+  kept.keys_ = in.rest();
+  return kept;
+}
+
+KeptLimits::Key KeptLimits::key(std::size_t i) const noexcept {
+  Bytes in(keys_.substr(i * kKeyBytes, kKeyBytes));
+  Key key;
+  key.key.low = in.take<std::uint64_t>();
+  key.key.high = in.take<std::uint64_t>();
+  key.debt = in.take<std::int64_t>();
+  key.limit = in.take<std::uint32_t>();
+  return key;
+}
+
+}  // namespace gatehouse::filters

@@ -1,0 +1,72 @@
+// What keys owe, as it is kept over a restart: with the secret of their hashes, or nobody would find them
+// again. Pure.
+//
+// A file of its own form, because there may be a million keys: a line that names it, then numbers as they lie
+// in memory (little-endian), and a checksum of everything at the end. What is not whole, or not ours, is
+// ignored as a whole.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/siphash.h"
+#include "base/time.h"
+#include "filters/limits/gcra.h"
+
+namespace gatehouse::filters {
+
+// Debts are as of one moment; what has come back since is taken off by who reads.
+class KeptLimitsWriter {
+ public:
+  // `size`: the bytes of the file before, so that it is not copied as it grows.
+  KeptLimitsWriter(const SipKey& secret, WallTime at, std::size_t size);
+  // A limit; its number here is how many there were before. All of them come before the first key.
+  void add_limit(std::string_view identity, const Portion& portion, std::int64_t debt);
+  void add_key(const Hash128& key, std::uint32_t limit, std::int64_t debt);
+  std::string finish() &&;
+
+ private:
+  template <class T>
+  void put(const T& value);
+  std::string text_;
+  std::size_t count_at_;
+  std::uint32_t limits_ = 0;
+};
+
+class KeptLimits {
+ public:
+  static constexpr std::size_t kMostLimits = 100'000;
+  static constexpr std::size_t kLongestIdentity = 4096;
+
+  struct Limit {
+    std::string identity;
+    Portion portion;
+    std::int64_t debt = 0;  // of a limit that counts everything together
+  };
+  struct Key {
+    Hash128 key;
+    std::uint32_t limit = 0;  // an index of limits()
+    std::int64_t debt = 0;
+  };
+
+  // Why not, in a few words for the log. `text` outlives what comes back.
+  static std::expected<KeptLimits, std::string> parse(std::string_view text);
+
+  const SipKey& secret() const noexcept { return secret_; }
+  WallTime at() const noexcept { return at_; }
+  const std::vector<Limit>& limits() const noexcept { return limits_; }
+  std::size_t keys() const noexcept { return keys_.size() / kKeyBytes; }
+  Key key(std::size_t i) const noexcept;
+
+ private:
+  static constexpr std::size_t kKeyBytes = 28;
+  SipKey secret_{};
+  WallTime at_{};
+  std::vector<Limit> limits_;
+  std::string_view keys_;
+};
+
+}  // namespace gatehouse::filters

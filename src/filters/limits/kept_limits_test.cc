@@ -1,0 +1,88 @@
+#include "filters/limits/kept_limits.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "base/hash.h"
+
+namespace gatehouse::filters {
+namespace {
+
+const SipKey kSecret = {0x1111, 0x2222};
+const WallTime kAt = WallTime(Duration(1'777'638'896'000'000'000));
+
+std::string written(int keys = 3) {
+  KeptLimitsWriter writer(kSecret, kAt, 0);
+  writer.add_limit("default per user", {10, 100}, 0);
+  writer.add_limit("fleet", {7, 70}, 33);
+  for (int i = 0; i < keys; ++i)
+    writer.add_key({static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i);
+  return std::move(writer).finish();
+}
+std::string with_sum(std::string text) {
+  const std::uint64_t sum = hash64(text);
+  text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  return text;
+}
+std::string without_sum(std::string text) { return text.substr(0, text.size() - sizeof(std::uint64_t)); }
+
+TEST(KeptLimits, AreReadAsTheyWereWritten) {
+  const std::string text = written();
+  const auto kept = KeptLimits::parse(text);
+  ASSERT_TRUE(kept) << kept.error();
+  EXPECT_EQ(kept->secret(), kSecret);
+  EXPECT_EQ(kept->at(), kAt);
+  ASSERT_EQ(kept->limits().size(), 2U);
+  EXPECT_EQ(kept->limits()[0].identity, "default per user");
+  EXPECT_EQ(kept->limits()[0].portion, (Portion{10, 100}));
+  EXPECT_EQ(kept->limits()[1].debt, 33);
+  ASSERT_EQ(kept->keys(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(kept->key(i).key, (Hash128{i, 99}));
+    EXPECT_EQ(kept->key(i).limit, i % 2);
+    EXPECT_EQ(kept->key(i).debt, 50 + static_cast<std::int64_t>(i));
+  }
+  EXPECT_EQ(KeptLimits::parse(written(0))->keys(), 0U);
+}
+
+TEST(KeptLimits, WhatIsTornIsNothing) {
+  const std::string text = written();
+  for (std::size_t size = 0; size < text.size(); ++size)
+    EXPECT_FALSE(KeptLimits::parse(std::string_view(text).substr(0, size))) << size;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string other = text;
+    other[i] = static_cast<char>(other[i] ^ 0x10);
+    EXPECT_FALSE(KeptLimits::parse(other)) << i;
+  }
+  EXPECT_FALSE(KeptLimits::parse(text + "x"));
+}
+
+TEST(KeptLimits, WhatIsForeignIsNothing) {
+  EXPECT_EQ(KeptLimits::parse("").error(), "it is no such file of this version");
+  EXPECT_EQ(KeptLimits::parse("{}").error(), "it is no such file of this version");
+  EXPECT_EQ(KeptLimits::parse("gatehouse limits 2\n0123456789").error(),
+            "it is no such file of this version");
+  EXPECT_EQ(KeptLimits::parse("gatehouse limits 1\n").error(), "it is cut off");
+  // With a right sum, but impossible.
+  std::string text = without_sum(written());
+  EXPECT_EQ(KeptLimits::parse(with_sum(text.substr(0, text.size() - 1))).error(), "it ends in the middle");
+  EXPECT_EQ(KeptLimits::parse(with_sum(text.substr(0, 40))).error(), "it ends in the middle");
+  auto with_number = [&](std::size_t at, auto number) {
+    std::string other = text;
+    std::memcpy(other.data() + at, &number, sizeof number);
+    return KeptLimits::parse(with_sum(other)).error();
+  };
+  const std::size_t count = std::strlen("gatehouse limits 1\n") + sizeof(SipKey) + 8;
+  EXPECT_EQ(with_number(count, std::uint32_t{1'000'000}), "it has too many limits");
+  EXPECT_EQ(with_number(count + 4, std::uint32_t{1'000'000}), "a limit's name is too long");
+  const std::size_t interval = count + 8 + std::strlen("default per user");
+  EXPECT_EQ(with_number(interval, std::int64_t{0}), "a limit in it has impossible numbers");
+  EXPECT_EQ(with_number(interval + 8, std::int64_t{5}), "a limit in it has impossible numbers");
+  EXPECT_EQ(with_number(interval + 16, std::int64_t{-1}), "a limit in it has impossible numbers");
+  EXPECT_EQ(with_number(interval + 16, std::int64_t{101}), "a limit in it has impossible numbers");
+}
+
+}  // namespace
+}  // namespace gatehouse::filters

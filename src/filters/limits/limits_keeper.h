@@ -1,0 +1,54 @@
+// Keeps what is owed over a restart: written in the background, read before the first configuration is in
+// force. A crash forgets what was charged since the last time, 5 s at most.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "filters/limits/limit_policy.h"
+#include "gateway/background.h"
+
+namespace gatehouse::filters {
+
+// Thread: control's loop.
+class LimitsKeeper {
+ public:
+  static constexpr Duration kEvery = 5s;
+  static constexpr const char* kFile = "limits";
+
+  // `context` outlives it.
+  explicit LimitsKeeper(const gateway::BackgroundContext& context) : context_(context) {}
+
+  // Reads the file, if it was not read yet, and gives the table its secret: before any key is counted.
+  net::Task<void> recall(const LimitPolicy& policy);
+  // Puts what was read into the table and the limits, once their terms are in force. Then it is kept anew.
+  void restore(const LimitPolicy& policy, std::int64_t now);
+
+  void set_policy(std::shared_ptr<const LimitPolicy> policy);
+  // Somebody's debt was changed by hand.
+  void touch() noexcept { ++touched_; }
+  // What has changed since the last time, at once; when the process ends.
+  net::Task<void> finish();
+
+ private:
+  net::Task<void> run();
+  net::Task<void> save();
+  std::uint64_t changes() const noexcept;
+
+  const gateway::BackgroundContext& context_;
+  std::shared_ptr<const LimitPolicy> policy_;
+  bool recalled_ = false;
+  std::string text_;  // that was read, until it is restored
+  SteadyTime time_;
+  std::uint64_t touched_ = 0;
+  std::uint64_t saved_changes_ = 0;
+  std::size_t saved_size_ = 0;
+  bool said_too_large_ = false;
+  bool saving_ = false;
+  bool finishing_ = false;
+  net::Task<void> running_;
+};
+
+}  // namespace gatehouse::filters
