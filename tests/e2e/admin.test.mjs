@@ -16,7 +16,7 @@ gatewayTest('health, readiness and metrics need no token, all else does', async 
   for (const open of ['/healthz', '/readyz', '/metrics']) assert.equal((await g.admin(open, { token: null })).status, 200, open);
   for (const [method, target] of [['GET', '/config'], ['GET', '/routes'], ['GET', '/services'], ['GET', '/explain?url=/'], ['POST', '/reload'],
     ['POST', '/rollback'], ['GET', '/log-level'], ['GET', '/version'], ['PUT', '/config'], ['GET', '/keys'], ['POST', '/keys/revoke?issuer=a&kid=b'],
-    ['POST', '/keys/unrevoke?issuer=a&kid=b']]) {
+    ['POST', '/keys/unrevoke?issuer=a&kid=b'], ['GET', '/limits'], ['GET', '/limits?key=a'], ['POST', '/limits/reset?key=a']]) {
     for (const token of [null, 'wrong', 'e2e-token2', 'e2e-toke']) {
       const answer = await g.admin(target, { method, token });
       assert.equal(answer.status, 401, `${method} ${target} with ${token}`);

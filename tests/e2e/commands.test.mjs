@@ -49,7 +49,7 @@ test('check, print, schema, reference, version, --help', () => {
   assert.match(run(['reference']).out, /^\| `gatehouse_requests_total` \|/m);
   assert.match(run(['version']).out, /^gatehouse \d+\.\d+\.\d+\n$/);
   assert.match(JSON.parse(run(['version', '--json']).out).version, /^\d+\.\d+\.\d+$/);
-  for (const command of ['run', 'demo', 'check', 'print', 'schema', 'explain', 'reload', 'rollback', 'version']) {
+  for (const command of ['run', 'demo', 'check', 'print', 'schema', 'explain', 'reload', 'rollback', 'limits', 'version']) {
     const help = run([command, '--help']);
     assert.equal(help.code, 0, command);
     assert.ok(help.out.length > 50, command);
