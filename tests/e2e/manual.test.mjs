@@ -35,6 +35,10 @@ const files = {
     const secret = createSecretKey(fs.readFileSync(path.join(folder, 'secret.txt')));
     write('build.jwt', await sign(claims({ iss: 'build' }), { privateKey: secret, alg: 'HS256' }));
   },
+  'limits.md': async (folder) => {
+    const { jwk } = await makeKey('RS256');
+    fs.writeFileSync(path.join(folder, 'keys.json'), JSON.stringify({ keys: [jwk] }));
+  },
   'tls.md': (folder) => {
     const ca = new Authority(folder, 'ca');
     const mesh = new Authority(folder, 'mesh-ca');
