@@ -43,7 +43,8 @@ constexpr std::string_view kConfig = R"(listen: {{public: {{port: 8080, bind: 12
 auth:                       # an issuer inside the demonstration; yours is `issuer: https://id.example.com`
   issuer: {}
   audience: demo
-  public: [/hello/*, /echo/*, /say/*, /old/*]
+  public: [/hello/*, /echo/*, /say/*, /old/*, /scarce]
+limits: {{default: 100/s}}    # per user, or per address of who has shown no credentials
 services:
   hello: http://{}
   echo:  {{url: http://{}, headers: {{request: {{set: {{x-demo: "added by the gateway"}}}}}}}}
@@ -54,6 +55,7 @@ routes:
   - {{path: /old/*, redirect: /hello/*}}
   - {{path: /hello/beta, to: echo, when: {{header.x-beta: "true"}}}}
   - {{path: /private/*, to: echo}}
+  - {{path: /scarce, reply: {{body: "one of two a minute\n"}}, limit: 2/min}}
 state: {}/state
 admin: {{port: 0}}
 log: {{to: {}}}
@@ -81,11 +83,22 @@ std::vector<Try> tries_with(const std::string& token) {
        "/private/1",
        200,
        {{"authorization", "Bearer " + token}}},
+      {"a limit of two a minute", "-i ", "/scarce", 200},
+      {"the second", "-i ", "/scarce", 200},
+      {"and one too many", "-i ", "/scarce", 429},
   };
 }
 
 std::string curl_line(const Try& t) {
   return fmt::format("curl {}'http://127.0.0.1:8080{}'", t.options, t.path);
+}
+
+// What an answer tells about limits, a line each.
+std::string limit_headers(const HttpAnswer& answer) {
+  std::string lines;
+  for (const auto& [name, value] : answer.headers)
+    if (name == "retry-after" || name.starts_with("ratelimit")) lines += fmt::format("{}: {}\n", name, value);
+  return lines;
 }
 
 // Makes the requests; false if an answer was not as it should be.
@@ -105,7 +118,7 @@ bool make_requests(const std::vector<Try>& tries) {
     }
     good = good && answer->status == t.status;
     std::string_view line_end = answer->body.ends_with('\n') ? "" : "\n";
-    fmt::print("HTTP {}\n{}{}\n", answer->status, answer->body, line_end);
+    fmt::print("HTTP {}\n{}{}{}\n", answer->status, limit_headers(*answer), answer->body, line_end);
   }
   std::fflush(stdout);
   return good;

@@ -37,8 +37,9 @@ if (inNamespace(import.meta.url, 'gatehouse demo')) {
   test('demo without a terminal makes its requests itself and exits 0', async () => {
     const demo = await ended(start(kBinary, ['demo']));
     assert.equal(demo.code, 0, demo.out + demo.err);
-    assert.equal(demo.out.match(/^\$ curl /gm).length, 7);
-    assert.deepEqual(demo.out.match(/^HTTP \d+/gm), ['HTTP 200', 'HTTP 200', 'HTTP 200', 'HTTP 200', 'HTTP 404', 'HTTP 401', 'HTTP 200']);
+    assert.equal(demo.out.match(/^\$ curl /gm).length, 10);
+    assert.deepEqual(demo.out.match(/^HTTP \d+/gm), ['HTTP 200', 'HTTP 200', 'HTTP 200', 'HTTP 200', 'HTTP 404', 'HTTP 401', 'HTTP 200', 'HTTP 200', 'HTTP 200', 'HTTP 429']);
+    assert.match(demo.out, /HTTP 429\nretry-after: \d+\nratelimit-policy: .*"routes\.\/scarce.*";q=2;w=60.*\nratelimit: ".*";r=0;t=\d+\n/);
   });
 
   test('demo where the port is taken: one clear line, exit 1', async () => {
@@ -57,7 +58,7 @@ if (inNamespace(import.meta.url, 'gatehouse demo')) {
     await until(() => `the demo to be up: ${demo.out}${demo.err}`, () => demo.out.includes('Ctrl-C ends it.'));
     const lines = demo.out.split(/\r?\n/);
     const curls = lines.map((line) => /^ {2}(curl .*)$/.exec(line)?.[1]).filter(Boolean);
-    assert.equal(curls.length, 7, demo.out);
+    assert.equal(curls.length, 10, demo.out);
     for (const line of curls) assert.match(line, /'http:\/\/127\.0\.0\.1:8080\//);
     const admin = lines.map((line) => /^The admin API: +(curl 'http:.*)$/.exec(line)?.[1]).find(Boolean);
     const answers = [];
@@ -66,7 +67,8 @@ if (inNamespace(import.meta.url, 'gatehouse demo')) {
       assert.equal(answer.code, 0, `${line}: ${answer.err}`);
       answers.push(answer.out);
     }
-    for (const [i, what] of [/world/, /some text/, /gatehouse/, /x-beta/i, /^HTTP\/1\.1 404 /, /^HTTP\/1\.1 401 /, /"x-user":"ada"/i, /^gatehouse_requests_total\{.*\} \d/m].entries()) {
+    for (const [i, what] of [/world/, /some text/, /gatehouse/, /x-beta/i, /^HTTP\/1\.1 404 /, /^HTTP\/1\.1 401 /, /"x-user":"ada"/i, /one of two/, /one of two/, /^HTTP\/1\.1 429 .*\r\n(.*\r\n)*retry-after: /i,
+      /^gatehouse_requests_total\{.*\} \d/m].entries()) {
       assert.match(answers[i], what);
     }
     // The file that it names takes effect when it is saved.
