@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from tokens import Pool
-from traffic import CASES, Gateway, Traffic, token_case
+from traffic import CASES, LIMITS, Gateway, Traffic, token_case
 
 WARM, COUNTED, CONNECTIONS = 20_000, 10_000, 8
 here = os.path.dirname(os.path.abspath(__file__))
@@ -23,7 +23,8 @@ def main(binary):
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-Wall", "-Werror", "-o", shim, os.path.join(here, "malloc_count.c")], check=True)
         counter = os.path.join(folder, "count")
         pool = Pool(folder, 1)
-        failed = counted(binary, shim, counter, CASES) + counted(binary, shim, counter, [token_case(pool.first())], pool.auth())
+        token = token_case(pool.first())
+        failed = counted(binary, shim, counter, CASES) + counted(binary, shim, counter, [token], pool.auth() + LIMITS)
         print(f"{len(CASES) + 1 - failed} passed, {failed} failed")
         return failed == 0
 

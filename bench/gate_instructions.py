@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from tokens import Pool
-from traffic import CASES, Gateway, Traffic, token_case
+from traffic import CASES, LIMITS, Gateway, Traffic, token_case
 
 FEW, MANY, TOLERANCE = 1000, 4000, 0.03
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.txt")
@@ -41,6 +41,7 @@ def main(binary, write):
         pool = Pool(folder, 1)
         case = token_case(pool.first())
         measured[case.name] = per_request(binary, case, pool.auth())
+        measured[f"{case.name}, three limits"] = per_request(binary, case, pool.auth() + LIMITS)
     if write:
         with open(FILE, "w") as f:
             f.write("# Instructions per proxied request (callgrind, release build): bench/gate_instructions.py --write\n")

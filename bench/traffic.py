@@ -54,6 +54,10 @@ CASES = [
 ]
 
 
+# That nobody reaches, of three kinds.
+LIMITS = "limits: {default: 1000000/s, address: 1000000/s per ip, fleet: 1000000/s}\n"
+
+
 def token_case(token):
     return Case("GET, 100 bytes, RS256 token", request(headers=b"User-Agent: bench\r\nAccept: */*\r\nAuthorization: Bearer %s\r\n" % token), SMALL)
 

@@ -21,11 +21,13 @@ int main(int argc, char** argv) {
   //   auth     before all that depends on who is calling.
   //   limits   behind auth: they count by user; before whatever costs more than asking them.
   //   headers  last: what the configuration adds or takes away is what the service gets.
+  //   limit_costs  sees an answer before `headers` does: it reads what the service tells.
   std::vector<std::unique_ptr<gateway::FilterKind>> kinds;
   kinds.push_back(filters::access_filter());
   kinds.push_back(filters::cors_filter());
   kinds.push_back(filters::auth_filter());
   kinds.push_back(filters::limits_filter());
   kinds.push_back(filters::headers_filter());
+  kinds.push_back(filters::limit_costs_filter());
   return app::run_command(argc, argv, kinds);
 }

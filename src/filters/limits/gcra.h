@@ -1,7 +1,7 @@
 // The generic cell rate algorithm (ITU-T I.371, annex A), in integers: of each key one number is kept, the
 // time at which all that it took will have come back ("theoretical arrival time"). No timer refills anything.
 //
-// Pure. Times are nanoseconds of one clock that never goes back.
+// Pure. Times are nanoseconds of the monotonic clock, which never goes back.
 #pragma once
 
 #include <algorithm>
@@ -47,8 +47,9 @@ inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max(
 // `debt`: of the key, before. Nothing costs nothing.
 constexpr Decision decide(const Portion& portion, std::int64_t debt, std::int64_t now,
                           std::uint64_t units) noexcept {
-  if (units > portion.burst()) return {false, 0, kForever};
-  const std::int64_t cost = static_cast<std::int64_t>(units) * portion.interval;
+  std::int64_t cost = 0;
+  if (__builtin_mul_overflow(units, portion.interval, &cost) || cost > portion.level)
+    return {false, 0, kForever};
   if (cost > 0 && debt > portion.level - cost) return {false, 0, debt - (portion.level - cost)};
   return {true, now + debt + cost, 0};
 }
@@ -67,21 +68,5 @@ constexpr std::int64_t convert(std::int64_t debt, const Portion& from, const Por
   const Wide other = (units + static_cast<Wide>(from.interval) - 1) / static_cast<Wide>(from.interval);
   return other < static_cast<Wide>(to.level) ? static_cast<std::int64_t>(other) : to.level;
 }
-
-// Goes on from where it was when the clock that it follows jumps back: nobody owes the time of the jump.
-// Thread: one.
-class SteadyTime {
- public:
-  std::int64_t operator()(Time now) noexcept {
-    const std::int64_t t = now.time_since_epoch().count();
-    if (t < last_) behind_ += last_ - t;
-    last_ = t;
-    return t + behind_;
-  }
-
- private:
-  std::int64_t last_ = std::numeric_limits<std::int64_t>::min();
-  std::int64_t behind_ = 0;
-};
 
 }  // namespace gatehouse::filters

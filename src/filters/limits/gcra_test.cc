@@ -236,16 +236,5 @@ TEST(Gcra, AnotherRateKeepsTheCount) {
   EXPECT_EQ(convert(longest.level, longest, whole_of({1'000'000, 1s, 1'000'000})), 366'000);
 }
 
-TEST(SteadyTime, GoesOnWhereAClockJumpsBack) {
-  SteadyTime time;
-  auto at = [](Duration d) { return Time{} + d; };
-  EXPECT_EQ(time(at(10s)), 10 * kSecond);
-  EXPECT_EQ(time(at(11s)), 11 * kSecond);
-  EXPECT_EQ(time(at(1s)), 11 * kSecond);
-  EXPECT_EQ(time(at(2s)), 12 * kSecond);
-  EXPECT_EQ(time(at(1s)), 12 * kSecond);
-  EXPECT_EQ(time(at(4s)), 15 * kSecond);
-}
-
 }  // namespace
 }  // namespace gatehouse::filters

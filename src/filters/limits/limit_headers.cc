@@ -24,7 +24,14 @@ bool is_standard(LimitHeaders h) noexcept { return h == LimitHeaders::standard |
 bool is_legacy(LimitHeaders h) noexcept { return h == LimitHeaders::legacy || h == LimitHeaders::both; }
 
 std::uint64_t left_of(const MetLimits& met, std::uint32_t i) noexcept {
-  return remaining(met.uses[i]->portion, met.charges[i].debt);
+  return remaining(met.charges[i].limit->terms().portion, met.charges[i].debt);
+}
+
+// Until all of it has come back. Intervals are rounded up, each by less than a nanosecond.
+std::uint64_t full_in(const MetLimits& met, std::uint32_t i) noexcept {
+  const Portion& portion = met.charges[i].limit->terms().portion;
+  return seconds_up(
+      std::max<std::int64_t>(0, met.charges[i].debt - static_cast<std::int64_t>(portion.burst())));
 }
 
 // Of those that are told in this manner, the one that leaves the least; met.count if there is none.
@@ -54,14 +61,14 @@ void add_standard(const MetLimits& met, std::uint32_t i, http::HeaderTable& head
   add("ratelimit-policy", policies(met, arena), headers);
   add("ratelimit",
       arena.concat(met.uses[i]->name, ";r=", number_text(left_of(met, i), arena),
-                   ";t=", number_text(seconds_up(met.charges[i].debt), arena)),
+                   ";t=", number_text(full_in(met, i), arena)),
       headers);
 }
 
 void add_legacy(const MetLimits& met, std::uint32_t i, http::HeaderTable& headers, Arena& arena) {
   add("x-ratelimit-limit", number_text(met.uses[i]->portion.burst(), arena), headers);
   add("x-ratelimit-remaining", number_text(left_of(met, i), arena), headers);
-  add("x-ratelimit-reset", number_text(seconds_up(met.charges[i].debt), arena), headers);
+  add("x-ratelimit-reset", number_text(full_in(met, i), arena), headers);
 }
 
 }  // namespace
@@ -76,7 +83,7 @@ void add_jittered_retry_after(std::int64_t wait, Random& random, http::HeaderTab
   const std::uint64_t least = std::max<std::uint64_t>(1, seconds_up(wait));
   const std::uint64_t most = std::min<std::uint64_t>(std::max<std::uint64_t>(1, least / 4), 3600);
   const std::uint64_t jitter = random.below(static_cast<std::uint32_t>(most) + 1);
-  headers.add(http::HeaderId::retry_after, number_text(least + jitter, arena));
+  headers.set(http::HeaderId::retry_after, number_text(least + jitter, arena));
 }
 
 }  // namespace gatehouse::filters

@@ -40,6 +40,18 @@ std::string_view text_of(const LimitUse& use, gateway::Exchange& x) {
   return {};
 }
 
+Hash128 hash_of(std::string_view text, const SipKey& secret) noexcept { return SipHash<1, 3>(secret)(text); }
+
+// Under another key than texts, or a user could be called like an address.
+Hash128 hash_of(const IpAddress& address, const SipKey& secret) noexcept {
+  return SipHash<1, 3>({secret[0], ~secret[1]})(
+      {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()});
+}
+
+LimitKey mixed(const Hash128& value, const LimitKey& identity) noexcept {
+  return {value.low ^ identity.low, value.high ^ identity.high};
+}
+
 }  // namespace
 
 IpAddress network_of(IpAddress ip) noexcept {
@@ -56,11 +68,24 @@ CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused) {
 
 LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& secret) noexcept {
   if (counted.kind == Kind::everything) return {};
-  SipHash<1, 3> hash(secret);
-  hash.add(use.seed);
-  hash.add(counted.kind == Kind::address ? 1 : 0);
-  if (counted.kind != Kind::address) return hash(counted.text);
-  return hash({reinterpret_cast<const char*>(counted.address.bytes.data()), counted.address.bytes.size()});
+  return mixed(
+      counted.kind == Kind::address ? hash_of(counted.address, secret) : hash_of(counted.text, secret),
+      use.identity);
+}
+
+LimitKey RequestKeys::of(const LimitUse& use) {
+  const By by = use.by().kind;
+  if (by == By::all) return {};
+  if (by != By::ip && !refused_) {
+    if (by == By::user && user_) return mixed(*user_, use.identity);
+    if (const std::string_view text = text_of(use, x_); !text.empty()) {
+      const Hash128 hash = hash_of(text, secret_);
+      if (by == By::user) user_ = hash;
+      return mixed(hash, use.identity);
+    }
+  }
+  if (!address_) address_ = hash_of(network_of(x_.client()), secret_);
+  return mixed(*address_, use.identity);
 }
 
 std::string_view shown(const CountedBy& counted, const LimitKey& key, Arena& arena) {

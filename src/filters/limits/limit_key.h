@@ -25,8 +25,23 @@ struct CountedBy {
 // `refused`: of a request that was refused before anybody's limits were asked; it is counted by address.
 CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused);
 
-// The key of it in the table.
+// The key of it in the table: a keyed hash of the value, and what sets the limit apart from others.
 LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& secret) noexcept;
+
+// The same for all limits of one request, each value hashed once.
+class RequestKeys {
+ public:
+  RequestKeys(gateway::Exchange& x, bool refused, const SipKey& secret) noexcept
+      : x_(x), refused_(refused), secret_(secret) {}
+  LimitKey of(const LimitUse& use);
+
+ private:
+  gateway::Exchange& x_;
+  const bool refused_;
+  const SipKey& secret_;
+  std::optional<Hash128> user_;
+  std::optional<Hash128> address_;
+};
 
 // For log and admin API, in the arena: a user, an address, the name of an API key; of a header `#` and 64
 // bits of its keyed hash. Empty for everything.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "base/hash.h"
@@ -15,19 +16,23 @@ namespace {
 
 using config::LimitBy;
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-
-std::int64_t seconds_up(std::int64_t nanoseconds) noexcept {
-  return nanoseconds / kSecond + (nanoseconds % kSecond != 0 ? 1 : 0);
-}
-
 // `"default";q=200;w=2`: so many in so long. Windows are whole seconds, so where the burst comes back in less
-// than one it is the rate of a second that is told.
-std::string policy_item(const std::string& name, const Portion& portion) {
+// than one it is the rate of a second that is told. From the rate as it was written: intervals are rounded.
+std::string policy_item(const std::string& name, const config::Rate& rate) {
   std::array<char, 512> memory;
   http::StructuredList list(memory);
-  const std::int64_t window = std::max(portion.level, kSecond);
-  list.string(name).parameter("q", window / portion.interval).parameter("w", seconds_up(window));
+  const auto per = static_cast<std::uint64_t>(rate.per.count());
+  const auto refill =
+      static_cast<double>(rate.burst) * static_cast<double>(per) / static_cast<double>(rate.count);
+  std::uint64_t quota = rate.burst;
+  std::uint64_t window = static_cast<std::uint64_t>(std::ceil(refill / 1e9 - 1e-9));
+  if (refill < 1e9) {
+    quota = std::max<std::uint64_t>(rate.count * 1'000'000'000 / per, 1);
+    window = 1;
+  }
+  list.string(name)
+      .parameter("q", static_cast<std::int64_t>(quota))
+      .parameter("w", static_cast<std::int64_t>(window));
   return list.valid() ? std::string(list.text()) : std::string();
 }
 
@@ -48,8 +53,11 @@ class LimitsCompiler {
     policy_->table = limit_table_of(registry_, spec_.limit_memory);
     policy_->talkers = registry_.get<SharedTalkers>(
         "limits", [&] { return std::make_shared<SharedTalkers>(registry_.process().workers); });
-    policy_->place = registry_.get<gateway::LocalPlace>(
-        "limits/worker", [&] { return std::make_shared<gateway::LocalPlace>(registry_.next_index()); });
+    if (policy_->table->bytes() != SharedLimitTable::bytes_of(spec_.limit_memory))
+      diagnostics_.push_back({config::Diagnostic::Level::hint,
+                              {},
+                              "a change of `limit_memory` is in force after a restart",
+                              {}});
     for (const config::LimitSpec& limit : spec_.limits) {
       policy_->general.push_back(add(limit));
       if (policy_->general.back()->is_default) policy_->main = policy_->general.back();
@@ -71,7 +79,8 @@ class LimitsCompiler {
       return std::make_shared<SharedLimit>(registry_.next_index(), spec.name, spec.by, use->portion,
                                            registry_.process().workers);
     });
-    use->seed = hash64(use->limit->identity());
+    const std::string identity = use->limit->identity();
+    use->identity = {hash64(identity, 1), hash64(identity, 2)};
     for (const config::ConditionSet& set : spec.when) use->when.push_back(range_of(set));
     use->is_default = spec.name == config::kDefaultLimit;
     use->replaces_default =
@@ -83,7 +92,7 @@ class LimitsCompiler {
     use->headers = spec.dry_run ? config::LimitHeaders::off : spec.headers;
     use->reply = spec.reply ? &*spec.reply : nullptr;
     const std::string name = header_name(spec.name);
-    use->policy = policy_item(name, use->portion);
+    use->policy = policy_item(name, spec.rate);
     std::array<char, 256> memory;
     use->name = std::string(http::StructuredList(memory).string(name).text());
     policy_->all.push_back(std::move(use));
@@ -117,10 +126,11 @@ bool has_limits(const config::Spec& spec) noexcept {
 std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
   return registry.get<SharedLimitTable>("limits", [&] {
     auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
-    SipKey secret;
-    static_assert(sizeof secret <= sizeof registry.process().secret);
-    std::memcpy(secret.data(), registry.process().secret.data(), sizeof secret);
-    table->set_secret(secret);
+    // Not part of the process's own secret: this one is written to a file.
+    SipKey key;
+    std::memcpy(key.data(), registry.process().secret.data(), sizeof key);
+    const Hash128 derived = SipHash<2, 4>(key)("limits");
+    table->set_secret({derived.low, derived.high});
     return table;
   });
 }

@@ -11,18 +11,19 @@
 #include "filters/limits/shared_limit_table.h"
 #include "filters/limits/shared_talkers.h"
 #include "gateway/condition.h"
-#include "gateway/local_place.h"
 #include "gateway/snapshot.h"
 #include "http/header.h"
 
 namespace gatehouse::filters {
+
+struct LimitPolicy;
 
 // A limit as this snapshot uses it. Immutable.
 struct LimitUse {
   std::shared_ptr<SharedLimit> limit;
   config::Rate rate;
   Portion portion;                                   // of it; in force once the snapshot is
-  std::uint64_t seed = 0;                            // of its keys: the limit's identity
+  LimitKey identity{};                               // mixed into its keys
   std::vector<gateway::ConditionTable::Range> when;  // any of; empty = always
   bool is_default = false;
   bool replaces_default = false;  // meant for some, and counts them apart
@@ -37,19 +38,35 @@ struct LimitUse {
   const config::LimitBy& by() const noexcept { return limit->by(); }
 };
 
+// Of one route.
+struct RouteLimits {
+  struct OfService {
+    std::string_view service;
+    const LimitUse* use;
+  };
+  const LimitPolicy* policy = nullptr;
+  const LimitUse* own = nullptr;         // the route's; may be null
+  std::vector<OfService> of_services{};  // of those that have one
+  bool told_costs = false;               // a response may tell what a request cost
+  std::uint32_t slot = 0;                // where its requests keep what they met
+
+  const LimitUse* of_service(std::string_view service) const noexcept {
+    for (const OfService& s : of_services)
+      if (s.service == service) return s.use;
+    return nullptr;
+  }
+};
+
 struct LimitPolicy {
   std::shared_ptr<SharedLimitTable> table;
   std::shared_ptr<SharedTalkers> talkers;
-  std::shared_ptr<const gateway::LocalPlace> place;  // of WorkerLimits
   // Those at the top of the configuration, and those of services and routes; addresses stay.
   std::vector<std::unique_ptr<const LimitUse>> all;
   std::vector<const LimitUse*> general;  // at the top
   const LimitUse* main = nullptr;        // `default`, one of them
   bool any_dry_run = false;
-  std::size_t most = 0;  // that may meet in one request
-  // Where each route's requests keep what they met; by the route's position.
-  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
-  std::vector<std::uint32_t> slots;
+  std::size_t most = 0;                    // that may meet in one request
+  std::vector<const RouteLimits*> routes;  // by the route's position; null: it has none
 
   const LimitUse* own(const config::LimitSpec& spec) const noexcept;  // of a service or route; by its name
 };

@@ -97,18 +97,18 @@ std::string show_key(const LimitPolicy& policy, std::string_view key, std::strin
   return json.end_array().end_object().take();
 }
 
-std::vector<std::string> reset_key(const LimitPolicy& policy, std::string_view key, std::string_view limit,
-                                   std::int64_t now) {
-  std::vector<std::string> done;
+std::vector<Forgiven> reset_key(const LimitPolicy& policy, std::string_view key, std::string_view limit,
+                                std::int64_t now) {
+  std::vector<Forgiven> done;
+  BlockPool pool;
+  Arena arena(pool);
   each_named(policy, limit, [&](const LimitUse& use) {
-    bool owed = false;
     for (const CountedBy& counted : meanings(use, key)) {
       const LimitKey hash = key_of(use, counted, policy.table->secret());
       if (debt_of(*policy.table, *use.limit, hash, now) == 0) continue;
       forget(*policy.table, *use.limit, hash);
-      owed = true;
+      done.push_back({use.limit->name(), std::string(shown(counted, hash, arena))});
     }
-    if (owed) done.push_back(use.limit->name());
   });
   return done;
 }

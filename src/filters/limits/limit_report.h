@@ -21,9 +21,13 @@ std::string show_limits(const LimitPolicy& policy, std::int64_t now);
 std::string show_key(const LimitPolicy& policy, std::string_view key, std::string_view limit,
                      std::int64_t now);
 
-// Forgets what `key` owes; with an empty key what a limit owes that counts everything together. Returns the
-// names of the limits where it owed anything.
-std::vector<std::string> reset_key(const LimitPolicy& policy, std::string_view key, std::string_view limit,
-                                   std::int64_t now);
+struct Forgiven {
+  std::string limit;
+  std::string shown;  // the key as it may be logged
+};
+// Forgets what `key` owes; with an empty key what a limit owes that counts everything together. Returns where
+// it owed anything.
+std::vector<Forgiven> reset_key(const LimitPolicy& policy, std::string_view key, std::string_view limit,
+                                std::int64_t now);
 
 }  // namespace gatehouse::filters

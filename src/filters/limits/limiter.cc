@@ -1,98 +1,117 @@
 #include "filters/limits/limiter.h"
 
-#include <optional>
+#include <algorithm>
+#include <array>
+#include <atomic>
 
 namespace gatehouse::filters {
 namespace {
 
+using Word = std::atomic<std::uint64_t>;
+using Place = std::optional<SharedLimitTable::Place>;
+
 // Beyond so many changes of one key between a look and a swap the request is refused: it may not be kept busy
 // without end.
 constexpr unsigned kTries = 100;
+// How far the clock of another worker's turn may lie before ours, when a charge is taken back.
+constexpr std::int64_t kAhead = 50'000'000;
 
-using Word = std::atomic<std::uint64_t>;
+// Terms are always loaded behind the word (acquire): then none of its generations is unknown to them.
+std::uint64_t load(const Word& word) noexcept { return word.load(std::memory_order_acquire); }
 
-// The word that a limit keeps itself, if the charge goes there.
-Word* own_word(const Charge& c) noexcept {
-  if (c.limit->is_whole()) return &c.limit->whole();
-  return c.in_overflow ? &c.limit->overflow(c.key) : nullptr;
+// What a look at a key has found, and the word that a charge would leave.
+struct Look {
+  Place place{};  // none: the key has no place yet
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;  // if it is admitted
+};
+
+// A key without a place may have been counted among those that share one.
+Look look(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept {
+  Look found;
+  if (limit.is_whole()) {
+    found.place.emplace(limit.whole(), load(limit.whole()));
+  } else {
+    found.place = table.find(key);
+  }
+  found.before = found.place ? found.place->word() : load(limit.overflow(key));
+  return found;
 }
 
-std::int64_t read_debt(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key,
-                       std::int64_t now) noexcept {
-  const LimitTerms& terms = limit.terms();
-  if (limit.is_whole()) return terms.debt(limit.whole().load(std::memory_order_relaxed), now);
-  if (auto place = table.find(key)) return terms.debt(place->word(), now);
-  // A key without a place may have been counted among those that share one.
-  return terms.debt(limit.overflow(key).load(std::memory_order_relaxed), now);
-}
-
-// Decides about the charge with what was found; true if it is refused.
-bool refuses(Charge& c, const Decision& d, std::int64_t debt) noexcept {
+// Decides about the charge by what was found. False: it is refused.
+bool judge(Charge& c, Look& found, std::int64_t now) noexcept {
+  const LimitTerms& terms = c.limit->terms();
+  c.debt = terms.debt(found.before, now);
+  const Decision d = decide(terms.portion, c.debt, now, c.units);
   c.refused = !d.admitted;
   c.wait = d.wait;
-  c.debt = debt;
-  return c.refused;
+  found.after = terms.word(d.paid);
+  return d.admitted;
 }
 
-void charge_word(Charge& c, Word& word, std::int64_t now) noexcept {
-  std::uint64_t old = word.load(std::memory_order_relaxed);
-  for (;;) {
-    const LimitTerms& terms = c.limit->terms();
-    const std::int64_t debt = terms.debt(old, now);
-    const Decision d = decide(terms.portion, debt, now, c.units);
-    if (refuses(c, d, debt)) return;
-    if (word.compare_exchange_weak(old, terms.word(d.paid), std::memory_order_relaxed)) {
-      c.charged = true;
-      c.debt = d.paid - now;
-      return;
-    }
+void note_charged(Charge& c, std::uint64_t word, std::int64_t now) noexcept {
+  c.charged = true;
+  c.word = word;
+  c.debt = LimitWord::paid(word) - now;
+}
+
+// Others were counted in the shared word while this key got a place of its own: it takes over what they owe.
+void follow_overflow(SharedLimitTable& table, const Charge& c, std::uint64_t before) noexcept {
+  const std::int64_t more = LimitWord::paid(load(c.limit->overflow(c.key))) - LimitWord::paid(before);
+  if (more <= 0) return;
+  for (Place place = table.find(c.key); place; place = table.find(c.key)) {
+    const std::uint64_t word = place->word();
+    if (place->change(LimitWord::make(LimitWord::paid(word) + more, LimitWord::generation(word)))) return;
   }
 }
 
-void refuse_raced(Charge& c, std::size_t worker) noexcept {
+// In the word that keys share for which the table has no room.
+void charge_overflow(Charge& c, std::int64_t now) noexcept {
+  std::atomic<std::uint64_t>& word = c.limit->overflow(c.key);
+  c.in_overflow = true;
+  for (;;) {
+    Look found{.place = SharedLimitTable::Place(word, load(word))};
+    found.before = found.place->word();
+    if (!judge(c, found, now)) return;
+    if (found.place->change(found.after)) return note_charged(c, found.after, now);
+  }
+}
+
+// One attempt to put into force what was judged. False: the word has changed, or the key has got a place.
+bool try_charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t now,
+                std::size_t worker) noexcept {
+  using Added = SharedLimitTable::Added;
+  if (found.place) {
+    if (!found.place->change(found.after)) return false;
+    note_charged(c, found.after, now);
+    return true;
+  }
+  switch (table.add(c.key, c.limit->number(), found.after, now)) {
+    case Added::added:
+      note_charged(c, found.after, now);
+      follow_overflow(table, c, found.before);
+      return true;
+    case Added::full:
+      c.limit->counts(worker).overflowed.add();
+      charge_overflow(c, now);
+      return true;
+    case Added::there: return false;
+    case Added::busy: break;
+  }
   c.refused = true;
   c.wait = c.limit->terms().portion.interval;
-  c.limit->counts(worker).raced.add();
+  return true;
 }
 
-void charge_key(SharedLimitTable& table, Charge& c, std::int64_t now, std::size_t worker) noexcept {
-  using Added = SharedLimitTable::Added;
+// Until it is charged or refused; `found` has been judged.
+[[gnu::noinline]] void charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t now, std::size_t worker) noexcept {
   for (unsigned tries = 0; tries < kTries; ++tries) {
-    const LimitTerms& terms = c.limit->terms();
-    auto place = table.find(c.key);
-    const std::uint64_t old =
-        place ? place->word() : c.limit->overflow(c.key).load(std::memory_order_relaxed);
-    const std::int64_t debt = terms.debt(old, now);
-    const Decision d = decide(terms.portion, debt, now, c.units);
-    if (refuses(c, d, debt)) return;
-    if (place) {
-      c.charged = place->change(terms.word(d.paid));
-    } else {
-      const Added added = table.add(c.key, c.limit->number(), terms.word(d.paid), now);
-      c.charged = added == Added::added;
-      if (added == Added::busy) break;
-      if (added == Added::full) {
-        c.in_overflow = true;
-        c.limit->counts(worker).overflowed.add();
-        return charge_word(c, c.limit->overflow(c.key), now);
-      }
-    }
-    if (c.charged) {
-      c.debt = d.paid - now;
-      return;
-    }
+    if (try_charge(table, c, found, now, worker)) return;
+    found = look(table, *c.limit, c.key);
+    if (!judge(c, found, now)) return;
   }
-  refuse_raced(c, worker);
-}
-
-void charge(SharedLimitTable& table, Charge& c, std::int64_t now, std::size_t worker) noexcept {
-  if (c.limit->is_whole()) return charge_word(c, c.limit->whole(), now);
-  charge_key(table, c, now, worker);
-}
-
-bool test(SharedLimitTable& table, Charge& c, std::int64_t now) noexcept {
-  const std::int64_t debt = read_debt(table, *c.limit, c.key, now);
-  return refuses(c, decide(c.limit->terms().portion, debt, now, c.units), debt);
+  c.refused = true;
+  c.wait = c.limit->terms().portion.interval;
 }
 
 // Counts the outcome, and says which one refused.
@@ -100,8 +119,9 @@ Charge* close(std::span<Charge> charges, std::size_t worker) noexcept {
   Charge* worst = nullptr;
   for (Charge& c : charges) {
     LimitCounts& counts = c.limit->counts(worker);
-    if (c.refused && c.dry_run) counts.dry_run.add();
-    if (c.refused && !c.dry_run && (worst == nullptr || c.wait > worst->wait)) worst = &c;
+    if (!c.refused) continue;
+    if (c.dry_run) counts.dry_run.add();
+    if (!c.dry_run && (worst == nullptr || c.wait > worst->wait)) worst = &c;
   }
   if (worst != nullptr) {
     worst->limit->counts(worker).refused.add();
@@ -112,53 +132,86 @@ Charge* close(std::span<Charge> charges, std::size_t worker) noexcept {
   return nullptr;
 }
 
+// All that were charged before one refused in the race.
+void roll_back(SharedLimitTable& table, std::span<Charge> charges, std::int64_t now) noexcept {
+  for (Charge& c : charges) {
+    if (!c.charged) continue;
+    take_back(table, c, c.units, now);
+    c.charged = false;
+  }
+}
+
+// What is remembered of the first so many looks at a request's keys; a request seldom meets more.
+constexpr std::size_t kRemembered = 8;
+
 }  // namespace
 
 Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std::int64_t now,
                         std::size_t worker) noexcept {
-  if (charges.size() > 1) {  // one alone is tested as it is charged
-    bool refused = false;
-    for (Charge& c : charges) refused = (test(table, c, now) && !c.dry_run) || refused;
-    if (refused) return close(charges, worker);
+  std::array<Look, kRemembered> looks;
+  bool refused = false;
+  for (std::size_t i = 0; i < charges.size(); ++i) {
+    Charge& c = charges[i];
+    Look found = look(table, *c.limit, c.key);
+    refused = (!judge(c, found, now) && !c.dry_run) || refused;
+    if (i < kRemembered) looks[i] = found;
   }
+  if (refused) return close(charges, worker);
   for (std::size_t i = 0; i < charges.size(); ++i) {
     Charge& c = charges[i];
     if (c.refused) continue;  // a dry run
-    charge(table, c, now, worker);
-    if (!c.refused || c.dry_run) continue;
-    if (charges.size() > 1) c.limit->counts(worker).raced.add();
-    for (Charge& before : charges.first(i)) {
-      if (!before.charged) continue;
-      take_back(table, before, before.units);
-      before.charged = false;
+    if (i < kRemembered) {
+      Look& found = looks[i];
+      if (found.place && found.place->change(found.after)) [[likely]] {
+        note_charged(c, found.after, now);
+        continue;
+      }
+      charge(table, c, found, now, worker);
+    } else if (Look found = look(table, *c.limit, c.key); judge(c, found, now)) {
+      charge(table, c, found, now, worker);
     }
+    if (!c.refused || c.dry_run) continue;
+    c.limit->counts(worker).raced.add();
+    roll_back(table, charges.first(i), now);
     break;
   }
   return close(charges, worker);
 }
 
-void take_back(SharedLimitTable& table, const Charge& c, std::uint64_t units) noexcept {
+std::int64_t take_back(SharedLimitTable& table, const Charge& c, std::uint64_t units,
+                       std::int64_t now) noexcept {
+  std::int64_t back = 0;
+  // The word without these units. If others were charged since, time that had passed between may lie within
+  // it, by a clock that is ahead of ours: then only what is owed beyond that is certain to be ours. Under
+  // other terms it was converted, and stays.
   auto less = [&](std::uint64_t word) {
-    const LimitTerms& terms = c.limit->terms();
-    const unsigned then = LimitWord::generation(word);
-    const std::int64_t cost = static_cast<std::int64_t>(units) * terms.before[then].interval;
-    return LimitWord::make(std::max<std::int64_t>(0, LimitWord::paid(word) - cost), then);
+    const unsigned then = LimitWord::generation(c.word);
+    const std::int64_t cost = static_cast<std::int64_t>(units) * c.limit->terms().before[then].interval;
+    const std::int64_t ours = debt_of(LimitWord::paid(c.word), word == c.word ? now : now + kAhead);
+    back =
+        then == LimitWord::generation(word) ? std::min({cost, ours, debt_of(LimitWord::paid(word), now)}) : 0;
+    return LimitWord::make(LimitWord::paid(word) - back, LimitWord::generation(word));
   };
-  if (Word* word = own_word(c)) {
-    std::uint64_t old = word->load(std::memory_order_relaxed);
-    while (!word->compare_exchange_weak(old, less(old), std::memory_order_relaxed)) {
+  if (c.limit->is_whole() || c.in_overflow) {
+    Word* word = c.in_overflow ? &c.limit->overflow(c.key) : &c.limit->whole();
+    std::uint64_t old = load(*word);
+    while (
+        !word->compare_exchange_weak(old, less(old), std::memory_order_acq_rel, std::memory_order_acquire)) {
     }
-    return;
+    return back;
   }
   for (unsigned tries = 0; tries < kTries; ++tries) {
     auto place = table.find(c.key);
-    if (!place || place->change(less(place->word()))) return;  // a key that is gone owes nothing
+    if (!place) return 0;  // one that is gone owes nothing
+    if (place->change(less(place->word()))) return back;
   }
+  return 0;
 }
 
 std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key,
                      std::int64_t now) noexcept {
-  return read_debt(table, limit, key, now);
+  const std::uint64_t word = look(table, limit, key).before;
+  return limit.terms().debt(word, now);  // loaded behind the word
 }
 
 void forget(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "filters/limits/shared_limit.h"
@@ -24,17 +25,20 @@ struct Charge {
   bool charged = false;
   bool refused = false;      // by this one; in a dry run only noted
   bool in_overflow = false;  // its key had no place of its own
+  std::uint64_t word = 0;    // that it left; if it was charged
   std::int64_t debt = 0;     // of the key: afterwards if it was charged, else as it was found
   std::int64_t wait = 0;     // if refused: until it would be let through
 };
 
 // The charge that refuses the request, or null: it goes on. Of several the one that asks for the longest
-// wait. `now`: of SteadyTime; `worker`: whose counts. Does not allocate.
+// wait. `now`: nanoseconds of the monotonic clock; `worker`: whose counts. Does not allocate.
 Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std::int64_t now,
                         std::size_t worker) noexcept;
 
-// Takes back `units` of a charge that was made.
-void take_back(SharedLimitTable& table, const Charge& charge, std::uint64_t units) noexcept;
+// Takes back `units` of a charge that was made, as far as they are still owed: what time has given back
+// already is not given twice. Returns how much it was, as time.
+std::int64_t take_back(SharedLimitTable& table, const Charge& charge, std::uint64_t units,
+                       std::int64_t now) noexcept;
 
 // What a key owes, without charging anything; for people.
 std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key,

@@ -10,9 +10,9 @@
 #include "filters/limits/limit_policy.h"
 #include "filters/limits/limiter.h"
 #include "filters/limits/limits_task.h"
-#include "filters/limits/worker_limits.h"
 #include "gateway/exchange.h"
 #include "gateway/problem.h"
+#include "gateway/worker.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -45,15 +45,18 @@ std::string_view header_named(const http::HeaderTable& headers, std::string_view
   return h ? h->value : std::string_view{};
 }
 
-std::uint64_t units_of(const LimitCost& cost, const http::RequestHead& request) noexcept {
-  if (cost.from != LimitCost::From::request_header) return cost.units;
-  return cost_of(header_named(request.headers, cost.header), cost.units);
+// `refused`: no service will tell what it cost.
+std::uint64_t units_of(const LimitCost& cost, const http::RequestHead& request, bool refused) noexcept {
+  if (cost.from == LimitCost::From::request_header)
+    return cost_of(header_named(request.headers, cost.header), cost.units);
+  return refused && cost.from == LimitCost::From::response_header ? 1 : cost.units;
 }
 
 // What a request meets, at most `policy.most` limits.
 class Meeting {
  public:
-  Meeting(const LimitPolicy& policy, Exchange& x, bool refused) : policy_(policy), x_(x), refused_(refused) {
+  Meeting(const LimitPolicy& policy, Exchange& x, bool refused)
+      : x_(x), refused_(refused), keys_(x, refused, policy.table->secret()) {
     met_.uses = x.arena().make_array<const LimitUse*>(policy.most);
     met_.charges = x.arena().make_array<Charge>(policy.most);
     met_.asked = true;
@@ -72,16 +75,16 @@ class Meeting {
 
  private:
   void add(const LimitUse& use) {
-    const CountedBy counted = counted_by(use, x_, refused_);
     met_.uses[met_.count] = &use;
-    met_.charges[met_.count++] = {.limit = use.limit.get(),
-                                  .key = key_of(use, counted, policy_.table->secret()),
-                                  .units = units_of(use.cost, x_.request()),
-                                  .dry_run = use.dry_run};
+    Charge& charge = met_.charges[met_.count++];
+    charge.limit = use.limit.get();
+    charge.key = keys_.of(use);
+    charge.units = units_of(use.cost, x_.request(), refused_);
+    charge.dry_run = use.dry_run;
   }
-  const LimitPolicy& policy_;
   Exchange& x_;
   const bool refused_;
+  RequestKeys keys_;
   MetLimits met_;
 };
 
@@ -92,6 +95,8 @@ class Meeting {
 const LimitUse& use_of(const MetLimits& met, const Charge& charge) noexcept {
   return *met.uses[&charge - met.charges];
 }
+
+std::int64_t now_of(Exchange& x) noexcept { return x.worker().loop().now().time_since_epoch().count(); }
 
 // For the log, and for who asks whom it was.
 void note(const LimitPolicy& policy, const MetLimits& met, const Charge* refusing, std::int64_t now,
@@ -110,8 +115,7 @@ void note(const LimitPolicy& policy, const MetLimits& met, const Charge* refusin
 // The charge that refuses, or null.
 const Charge* ask(const LimitPolicy& policy, const MetLimits& met, Exchange& x, bool refused) {
   if (met.count == 0) return nullptr;
-  WorkerLimits& worker = WorkerLimits::of(x.worker(), policy);
-  const std::int64_t now = worker.time()(x.worker().loop().now());
+  const std::int64_t now = now_of(x);
   const Charge* refusing = test_and_charge(*policy.table, {met.charges, met.count}, now, x.worker().index());
   if (refusing != nullptr || policy.any_dry_run) note(policy, met, refusing, now, x, refused);
   return refusing;
@@ -138,23 +142,6 @@ net::Task<Verdict> refuse(const Charge& refusing, MetLimits met, Exchange& x) {
 // ---- steps
 // ---------------------------------------------------------------------------------------------------
 
-struct RouteLimits {
-  const LimitPolicy* policy;
-  const LimitUse* own;  // the route's; may be null
-  struct OfService {
-    std::string_view service;
-    const LimitUse* use;
-  };
-  std::vector<OfService> of_services;  // of those that have one
-  std::uint32_t slot;
-
-  const LimitUse* of_service(std::string_view service) const noexcept {
-    for (const OfService& s : of_services)
-      if (s.service == service) return s.use;
-    return nullptr;
-  }
-};
-
 Verdict on_request(const void* filter, Exchange& x) {
   const auto& route = *static_cast<const RouteLimits*>(filter);
   Meeting meeting(*route.policy, x, false);
@@ -168,39 +155,40 @@ Verdict on_request(const void* filter, Exchange& x) {
   return Verdict::later(refuse(*refusing, meeting.met(), x));
 }
 
-// What a request cost is known: what was held beyond it goes back.
-void settle(const RouteLimits& route, const MetLimits& met, const http::HeaderTable& headers) {
+Verdict on_response(const void* filter, Exchange& x, Reply& reply) {
+  const auto& route = *static_cast<const RouteLimits*>(filter);
+  add_limit_headers(x.slot<MetLimits>(route.slot), reply.head->headers, x.arena());
+  return Verdict::next();
+}
+
+// What a request cost is known: what was held beyond it goes back. A call that failed has told nothing, and
+// cost 1.
+Verdict settle(const void* filter, Exchange& x, Reply& reply) {
+  const auto& route = *static_cast<const RouteLimits*>(filter);
+  const MetLimits& met = x.slot<MetLimits>(route.slot);
   for (std::uint32_t i = 0; i < met.count; ++i) {
     const LimitCost& cost = met.uses[i]->cost;
     Charge& charge = met.charges[i];
     if (cost.from != LimitCost::From::response_header || !charge.charged) continue;
-    const std::uint64_t units = cost_of(header_named(headers, cost.header), cost.units);
-    const std::uint64_t back = charge.units - std::min(charge.units, units);
-    if (back == 0) continue;
-    take_back(*route.policy->table, charge, back);
-    charge.units -= back;
-    charge.debt -= static_cast<std::int64_t>(back) * met.uses[i]->portion.interval;
+    const std::uint64_t units = cost_of(header_named(reply.head->headers, cost.header), cost.units);
+    if (units >= charge.units) continue;
+    charge.debt -= take_back(*route.policy->table, charge, charge.units - units, now_of(x));
+    charge.charged = false;  // settled: once
+    charge.limit->counts(x.worker().index()).returned.add();
   }
-}
-
-Verdict on_response(const void* filter, Exchange& x, Reply& reply) {
-  const auto& route = *static_cast<const RouteLimits*>(filter);
-  const MetLimits& met = x.slot<MetLimits>(route.slot);
-  settle(route, met, reply.head->headers);
-  add_limit_headers(met, reply.head->headers, x.arena());
   return Verdict::next();
 }
 
 // Whether the request's limits were asked before it was refused.
 bool was_asked(const LimitPolicy& policy, Exchange& x) {
-  if (x.route() == nullptr) return false;
   const std::span<const gateway::CompiledRoute> routes = x.snapshot().routes();
-  if (x.route() < routes.data() || x.route() >= routes.data() + routes.size()) return false;
-  const std::uint32_t slot = policy.slots[static_cast<std::size_t>(x.route() - routes.data())];
-  return slot != LimitPolicy::kNoSlot && x.slot<MetLimits>(slot).asked;
+  const auto position = static_cast<std::size_t>(x.route() - routes.data());
+  if (x.route() == nullptr || x.route() < routes.data() || position >= routes.size()) return false;
+  const RouteLimits* route = policy.routes[position];
+  return route != nullptr && x.slot<MetLimits>(route->slot).asked;
 }
 
-Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Reply&) {
+Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Reply& reply) {
   const auto& policy = *static_cast<const LimitPolicy*>(filter);
   switch (errc_info(refusal.error.code).status) {
     case 401:
@@ -212,7 +200,10 @@ Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Repl
   if (was_asked(policy, x)) return Verdict::next();
   const MetLimits met = Meeting(policy, x, true).met();
   const Charge* refusing = ask(policy, met, x, true);
-  if (refusing == nullptr) return Verdict::next();
+  if (refusing == nullptr) {
+    add_limit_headers(met, reply.head->headers, x.arena());
+    return Verdict::next();
+  }
   x.record().reason = kRefused.code;
   x.record().detail = kRefused.detail;
   return Verdict::reply(reply_to(met, *refusing, x, gateway::problem_reply(x, kRefused)));
@@ -236,16 +227,18 @@ class LimitsFilter final : public gateway::FilterKind {
                config::Diagnostics& diagnostics) const override {
     if (!has_limits(context.spec)) return;
     const std::shared_ptr<LimitPolicy> policy = policy_of(context, diagnostics);
-    RouteLimits route{.policy = policy.get(), .own = nullptr, .of_services = {}, .slot = 0};
+    RouteLimits route;
+    route.policy = policy.get();
     if (context.route.limit) route.own = policy->own(*context.route.limit);
     add_services(context, *policy, route);
+    route.told_costs = tells_costs(*policy, route);
     if (policy->general.empty() && route.own == nullptr && route.of_services.empty()) {
-      policy->slots.push_back(LimitPolicy::kNoSlot);
+      policy->routes.push_back(nullptr);
       return;
     }
     route.slot = chain.reserve_slot<MetLimits>();
-    policy->slots.push_back(route.slot);
     const RouteLimits* kept = context.filters.own(std::move(route));
+    policy->routes.push_back(kept);
     chain.request.push_back({&on_request, kept});
     chain.response.push_back({&on_response, kept});
   }
@@ -272,10 +265,30 @@ class LimitsFilter final : public gateway::FilterKind {
         route.of_services.push_back({service->name, policy.own(*service->limit)});
     }
   }
+  static bool tells_costs(const LimitPolicy& policy, const RouteLimits& route) {
+    auto told = [](const LimitUse* use) {
+      return use != nullptr && use->cost.from == LimitCost::From::response_header;
+    };
+    return std::ranges::any_of(policy.general, told) || told(route.own) ||
+           std::ranges::any_of(route.of_services, [&](const auto& s) { return told(s.use); });
+  }
+};
+
+// Reads what a response tells before anybody changes its headers.
+class LimitCostsFilter final : public gateway::FilterKind {
+ public:
+  std::string_view name() const noexcept override { return "limit costs"; }
+  void compile(const gateway::RouteContext& context, gateway::Chain& chain,
+               config::Diagnostics&) const override {
+    const auto policy = context.filters.find<LimitPolicy>();
+    const RouteLimits* route = policy && !policy->routes.empty() ? policy->routes.back() : nullptr;
+    if (route != nullptr && route->told_costs) chain.response.push_back({&settle, route});
+  }
 };
 
 }  // namespace
 
 std::unique_ptr<gateway::FilterKind> limits_filter() { return std::make_unique<LimitsFilter>(); }
+std::unique_ptr<gateway::FilterKind> limit_costs_filter() { return std::make_unique<LimitCostsFilter>(); }
 
 }  // namespace gatehouse::filters

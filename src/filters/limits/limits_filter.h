@@ -12,7 +12,10 @@ namespace gatehouse::filters {
 // A refusal of the gateway's own (401, 403, 404, 405) that came before the limits were asked is charged by
 // address to those that apply without a route, and answered with 429 beyond them.
 // What a later step or the service refuses is not given back; retries are not charged; a preflight that the
-// gateway answers is not either.
+// gateway answers is not either, nor a listener that redirects everything.
 std::unique_ptr<gateway::FilterKind> limits_filter();
+// Its other half: what a response tells of its cost, as the service has sent it. Stands behind all that
+// change headers.
+std::unique_ptr<gateway::FilterKind> limit_costs_filter();
 
 }  // namespace gatehouse::filters

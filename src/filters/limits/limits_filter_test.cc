@@ -56,8 +56,22 @@ class Believe final : public gateway::FilterKind {
   }
 };
 
+// Stands for `headers`: the answer loses x-cost on its way to the client.
+class RemoveCost final : public gateway::FilterKind {
+ public:
+  std::string_view name() const noexcept override { return "remove"; }
+  void compile(const gateway::RouteContext&, gateway::Chain& chain, config::Diagnostics&) const override {
+    chain.response.push_back({[](const void*, Exchange&, gateway::Reply& reply) {
+                                reply.head->headers.remove("x-cost");
+                                return Verdict::next();
+                              },
+                              nullptr});
+  }
+};
+
 class LimitsFilter : public ::testing::Test {
  protected:
+  static std::unique_ptr<gateway::FilterKind> headers_stub() { return std::make_unique<RemoveCost>(); }
   static constexpr std::string_view kRoutes =
       "routes:\n"
       "  - {path: /a/*, reply: {status: 200, body: a}}\n"
@@ -78,6 +92,8 @@ class LimitsFilter : public ::testing::Test {
     kinds.clear();
     kinds.push_back(std::make_unique<Believe>());
     kinds.push_back(limits_filter());
+    kinds.push_back(headers_stub());
+    kinds.push_back(limit_costs_filter());
     bench = std::make_unique<gateway::testing::Bench>(parse(limits, routes), kinds);
     bench->world().run_for(10s);
   }
@@ -155,6 +171,28 @@ TEST_F(LimitsFilter, OfAServiceAndARoute) {
   EXPECT_EQ(admitted(3, kAlice, "/a/x"), 2);
   EXPECT_EQ(admitted(3, kAlice, "/b/x"), 3);
   EXPECT_EQ(admitted(3, kBob, "/a/x"), 2);
+}
+
+TEST_F(LimitsFilter, OfTheServiceThatWasChosen) {
+  // Nobody listens there: what is let through gets 503.
+  start(
+      "services: {a: {url: \"http://127.0.0.1:1\", limit: 3/min}, b: {url: \"http://127.0.0.1:2\", limit: "
+      "5/min}}\n",
+      "routes:\n  - {path: /both/*, to: {a: 50%, b: 50%}}\n  - {path: /a/*, to: a}\n");
+  auto let_through = [&](int times, std::string_view target) {
+    int n = 0;
+    for (int i = 0; i < times; ++i) {
+      ServedRequest r(*bench, target);
+      bench->world().run_until([&] { return r.done(); }, 5s);
+      EXPECT_TRUE(r.status() == 503 || r.status() == 429) << r.status();
+      n += r.status() == 503 ? 1 : 0;
+    }
+    return n;
+  };
+  EXPECT_EQ(let_through(40, "/both/x"), 8) << "each has its own";
+  EXPECT_EQ(let_through(3, "/a/x"), 0);
+  bench->world().run_for(20s);
+  EXPECT_EQ(let_through(9, "/a/x"), 1);
 }
 
 // ---- which apply (rule 8)
@@ -341,6 +379,46 @@ TEST_F(LimitsFilter, ACostThatTheAnswerTells) {
   EXPECT_EQ(ask(kAlice), 429) << "eight have to be held";
   EXPECT_EQ(ask(kBob, "/c/x"), 200);
   EXPECT_EQ(ask(kBob, "/b/x"), 429) << "no more than `max`, and no less";
+}
+
+TEST_F(LimitsFilter, WhatIsRefusedBeforeCostsOneWhateverTheServiceWouldHaveTold) {
+  start("limits: {fleet: {rate: 10/min, cost: response.header.x-cost max 9}}");
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(ask({}, "/nowhere"), 404) << i;
+  EXPECT_EQ(ServedRequest(*bench, "/nowhere").answer("ratelimit"), R"("fleet";r=0;t=60)");
+}
+
+TEST_F(LimitsFilter, ACostIsReadBeforeItsHeaderIsRemoved) {
+  start("limits: {default: {rate: 10/min per user, cost: response.header.x-cost max 8}}",
+        "routes: [{path: /a/*, reply: {status: 200, headers: {x-cost: 5}}}]\n");
+  ServedRequest r(*bench, "/a/x", kAlice);
+  EXPECT_EQ(r.answer("x-cost"), "");
+  EXPECT_EQ(r.answer("ratelimit"), R"("default";r=5;t=30)");
+}
+
+// Held costs that time has given back are no credit.
+TEST_F(LimitsFilter, SlowAnswersDoNotBecomeABurst) {
+  start("limits: {default: {rate: 10/s per user, cost: response.header.x-cost max 10}}",
+        "routes: [{path: /a/*, reply: {status: 200, headers: {x-cost: 10}}}]\n");
+  EXPECT_EQ(admitted(5, kAlice), 1);
+  bench->world().run_for(1s);
+  EXPECT_EQ(admitted(5, kAlice), 1);
+}
+
+TEST_F(LimitsFilter, WindowsAreToldAsTheyWereWritten) {
+  for (const auto& [rate, policy, left] :
+       std::initializer_list<std::array<const char*, 3>>{{"3/s", "q=3;w=1", "r=2;t=1"},
+                                                         {"300/s", "q=300;w=1", "r=299;t=1"},
+                                                         {"7/min", "q=7;w=60", "r=6;t=9"},
+                                                         {"1000/h", "q=1000;w=3600", "r=999;t=4"},
+                                                         {"100/s burst 200", "q=200;w=2", "r=199;t=1"},
+                                                         {"10/s burst 1", "q=10;w=1", "r=0;t=1"},
+                                                         {"100/min burst 1", "q=1;w=1", "r=0;t=1"},
+                                                         {"1/d burst 2", "q=2;w=172800", "r=1;t=86400"}}) {
+    start(fmt::format("limits: {{a: {}}}", rate));
+    ServedRequest r(*bench, "/a/x");
+    EXPECT_EQ(r.answer("ratelimit-policy"), fmt::format(R"("a";{})", policy)) << rate;
+    EXPECT_EQ(r.answer("ratelimit"), fmt::format(R"("a";{})", left)) << rate;
+  }
 }
 
 // ---- reloads

@@ -76,7 +76,8 @@ void LimitsKeeper::set_policy(std::shared_ptr<const LimitPolicy> policy) {
 std::uint64_t LimitsKeeper::changes() const noexcept {
   std::uint64_t all = touched_;
   if (policy_)
-    for (const auto& use : policy_->all) all += use->limit->sum(&LimitCounts::admitted);
+    for (const auto& use : policy_->all)
+      all += use->limit->sum(&LimitCounts::admitted) + use->limit->sum(&LimitCounts::returned);
   return all;
 }
 
@@ -102,7 +103,7 @@ net::Task<void> LimitsKeeper::save() {
   const std::shared_ptr<const LimitPolicy> policy = policy_;
   SharedLimitTable& table = *policy->table;
   const std::uint64_t changes = this->changes();
-  const std::int64_t now = time_(context_.loop.now());
+  const std::int64_t now = context_.loop.now().time_since_epoch().count();
   KeptLimitsWriter writer(table.secret(), context_.loop.wall(), saved_size_);
   constexpr std::uint32_t kNone = UINT32_MAX;
   std::vector<std::uint32_t> index;  // by the limit's number

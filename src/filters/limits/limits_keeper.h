@@ -41,7 +41,6 @@ class LimitsKeeper {
   std::shared_ptr<const LimitPolicy> policy_;
   bool recalled_ = false;
   std::string text_;  // that was read, until it is restored
-  SteadyTime time_;
   std::uint64_t touched_ = 0;
   std::uint64_t saved_changes_ = 0;
   std::size_t saved_size_ = 0;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/json_text.h"
 #include "base/printable.h"
+#include "config/values.h"
 #include "filters/limits/limit_report.h"
 #include "filters/limits/limits_keeper.h"
 #include "gateway/snapshot.h"
@@ -46,15 +48,18 @@ class LimitsTask final : public gateway::BackgroundTask {
   net::Task<void> finish() override { return keeper_.finish(); }
 
  private:
-  std::int64_t now() const { return time_(context_.loop.now()); }
+  std::int64_t now() const { return context_.loop.now().time_since_epoch().count(); }
+  void remember();
   void convert_all(const std::vector<SharedLimit*>& changed);
   gateway::CommandResult reset(std::string_view key, std::string_view limit, const std::string& who);
 
   const gateway::BackgroundContext context_;
-  mutable SteadyTime time_;
   // Holds what it says of conditions and answers no longer than the snapshot, but nothing here asks for that.
   std::shared_ptr<const LimitPolicy> policy_;  // null: there are no limits
   std::shared_ptr<SharedLimitTable> table_;    // stays when no limit is left: what is owed is not forgotten
+  // Limits that are not in the configuration any more, until nothing can be owed to them: one that comes back
+  // is the same. By number, with the time at which they went.
+  std::map<std::uint32_t, std::pair<std::shared_ptr<SharedLimit>, std::int64_t>> known_;
   LimitsKeeper keeper_{context_};
 };
 
@@ -64,6 +69,7 @@ net::Task<void> LimitsTask::recall(std::shared_ptr<const gateway::Snapshot> snap
 
 void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) {
   policy_ = snapshot->filters().find<LimitPolicy>();
+  remember();
   if (!policy_) return;
   table_ = policy_->table;
   std::vector<SharedLimit*> changed;
@@ -72,6 +78,15 @@ void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot)
   if (!changed.empty()) convert_all(changed);
   keeper_.restore(*policy_, now());
   keeper_.set_policy(policy_);
+}
+
+void LimitsTask::remember() {
+  const std::int64_t now = this->now();
+  for (auto& [number, entry] : known_)
+    if (entry.second == kForever) entry.second = now + entry.first->terms().portion.level;
+  if (policy_)
+    for (const auto& use : policy_->all) known_[use->limit->number()] = {use->limit, kForever};
+  std::erase_if(known_, [now](const auto& known) { return known.second.second <= now; });
 }
 
 // What nobody will meet before the terms have changed sixteen times.
@@ -110,18 +125,28 @@ std::string LimitsTask::show() const {
 
 gateway::CommandResult LimitsTask::reset(std::string_view key, std::string_view limit,
                                          const std::string& who) {
-  const auto named = [&](const auto& use) { return use->limit->name() == limit; };
-  if (!limit.empty() && std::ranges::none_of(policy_->all, named))
+  const auto named =
+      std::ranges::find_if(policy_->all, [&](const auto& use) { return use->limit->name() == limit; });
+  if (!limit.empty() && named == policy_->all.end())
     return std::unexpected(fmt::format("there is no limit `{}`", without_controls(limit)));
-  const std::vector<std::string> done = reset_key(*policy_, key, limit, now());
+  if (key.empty() && !(*named)->limit->is_whole())
+    return std::unexpected(fmt::format("`{}` counts per {}: say whose count", without_controls(limit),
+                                       config::show_limit_by((*named)->by())));
+  const std::vector<Forgiven> done = reset_key(*policy_, key, limit, now());
   const std::string what = key.empty() ? std::string(limit) : without_controls(key);
   if (done.empty()) return std::unexpected(fmt::format("`{}` owes nothing to any limit", what));
   keeper_.touch();
-  const std::string message =
-      fmt::format("`{}` owes nothing any more to `{}`", what, fmt::join(done, "`, `"));
-  context_.log(Severity::info, fmt::format("limits: {} (by {})", message, who));
+  std::string names;
+  for (const Forgiven& f : done) {
+    names += fmt::format("{}`{}`", names.empty() ? "" : ", ", f.limit);
+    context_.log(Severity::info, fmt::format("limits: `{}` owes nothing any more to `{}` (by {})",
+                                             f.shown.empty() ? f.limit : f.shown, f.limit, who));
+  }
   JsonText json;
-  return json.begin_object().field("message", message).end_object().take();
+  return json.begin_object()
+      .field("message", fmt::format("`{}` owes nothing any more to {}", what, names))
+      .end_object()
+      .take();
 }
 
 net::Task<gateway::CommandResult> LimitsTask::command(gateway::Command command) {

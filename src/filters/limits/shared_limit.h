@@ -7,6 +7,7 @@
 // (SharedLimitTable::each), so that sixteen generations are more than ever meet.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -27,10 +28,12 @@ struct LimitTerms {
   unsigned generation = 0;
   std::array<Portion, LimitWord::kGenerations> before{};  // by generation, this one's own among them
 
+  // Never more than can be owed, whatever the word says: a clock that went back would cost an interval at
+  // most.
   std::int64_t debt(std::uint64_t word, std::int64_t now) const noexcept {
     const unsigned then = LimitWord::generation(word);
     const std::int64_t owed = debt_of(LimitWord::paid(word), now);
-    return then == generation ? owed : convert(owed, before[then], portion);
+    return then == generation ? std::min(owed, portion.level) : convert(owed, before[then], portion);
   }
   std::uint64_t word(std::int64_t paid) const noexcept { return LimitWord::make(paid, generation); }
 };
@@ -40,16 +43,16 @@ struct LimitCounts {
   Counter admitted;
   Counter refused;
   Counter dry_run;     // would have been refused
-  Counter raced;       // refused although there was room: another worker's charge was in the way
+  Counter raced;       // refused although there had been room: another worker's charge came between
   Counter overflowed;  // keys for which the table had no room
+  Counter returned;    // requests whose told cost was less than what was held
 };
 
 class SharedLimit {
  public:
   static constexpr std::size_t kOverflow = 1024;
 
-  // `number`: dense, never given twice. Its identity under the table's secret is what its keys are hashed
-  // with, and stays the same over restarts.
+  // `number`: never given twice. Its identity, mixed into its keys, stays the same over restarts.
   SharedLimit(std::uint32_t number, std::string name, config::LimitBy by, const Portion& portion,
               std::size_t workers);
   SharedLimit(const SharedLimit&) = delete;

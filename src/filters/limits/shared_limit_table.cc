@@ -14,13 +14,13 @@ std::size_t scaled(std::uint64_t hash32, std::size_t count) noexcept {
 
 }  // namespace
 
-bool SharedLimitTable::Place::change(std::uint64_t to) noexcept {
-  return at_->compare_exchange_strong(word_, to, std::memory_order_acq_rel, std::memory_order_relaxed);
+std::size_t SharedLimitTable::bytes_of(std::uint64_t wanted) noexcept {
+  return std::max(static_cast<std::size_t>(wanted), kLeastBytes) / sizeof(Bucket) * sizeof(Bucket);
 }
 
 SharedLimitTable::SharedLimitTable(std::size_t bytes)
-    : memory_(std::max(bytes, kLeastBytes)),
-      buckets_(static_cast<Bucket*>(memory_.data()), std::max(bytes, kLeastBytes) / sizeof(Bucket)),
+    : memory_(bytes_of(bytes)),
+      buckets_(static_cast<Bucket*>(memory_.data()), bytes_of(bytes) / sizeof(Bucket)),
       latches_(std::make_unique<std::array<Latch, kShards>>()) {
   std::size_t first = 0;
   std::size_t next = kFirstLevelBytes / sizeof(Bucket);

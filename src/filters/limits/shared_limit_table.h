@@ -62,16 +62,17 @@ class SharedLimitTable {
   // behind that of the one who gives it away.
   static constexpr std::int64_t kSlack = 1'000'000'000;
 
-  // A key's place and the word that was read there. Good for one compare-and-swap.
+  // A key's place and the word that was read there (acquire). Good for one compare-and-swap.
   class Place {
    public:
+    Place(std::atomic<std::uint64_t>& at, std::uint64_t word) noexcept : at_(&at), word_(word) {}
     std::uint64_t word() const noexcept { return word_; }
     // False: it changed in between; find it again.
-    bool change(std::uint64_t to) noexcept;
+    bool change(std::uint64_t to) noexcept {
+      return at_->compare_exchange_strong(word_, to, std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
 
    private:
-    friend class SharedLimitTable;
-    Place(std::atomic<std::uint64_t>& at, std::uint64_t word) noexcept : at_(&at), word_(word) {}
     std::atomic<std::uint64_t>* at_;
     std::uint64_t word_;
   };
@@ -82,6 +83,8 @@ class SharedLimitTable {
     Place place;
   };
 
+  // What a table of about so many takes.
+  static std::size_t bytes_of(std::uint64_t wanted) noexcept;
   explicit SharedLimitTable(std::size_t bytes);
   SharedLimitTable(const SharedLimitTable&) = delete;
 
