@@ -148,12 +148,19 @@ net::Task<void> Configuration::work() {
     auto pending = std::move(queue_.front());
     queue_.pop_front();
     busy_ = true;
+    announced_ = false;
+    if (pending->change.who != Change::kFileChange) announce();
     pending->result = co_await apply(pending->change);
     busy_ = false;
     note(pending->change, pending->result);
+    if (announced_ && on_change_ended) on_change_ended();
     pending->finished = true;
     pending->done.notify();
   }
+}
+
+void Configuration::announce() {
+  if (!std::exchange(announced_, true) && on_change_begun) on_change_begun();
 }
 
 net::Task<ChangeResult> Configuration::apply(const Change& c) {
@@ -193,6 +200,7 @@ net::Task<ChangeResult> Configuration::load_disk(const Change& c) {
         "the system's authorities have changed; what runs came from elsewhere and keeps those that it has",
         {}};
   }
+  announce();
   if (!same) ++disk_number_;
   disk_ = std::move(read);
   disk_refused_ = true;

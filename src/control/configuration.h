@@ -91,6 +91,10 @@ class Configuration {
 
   std::function<void()> on_published;  // something else is in force
   std::function<void()> on_disk_read;  // other files may have to be watched
+  // Around each change, whatever comes of it; the second before its waiter has the answer. Files that were
+  // looked at unasked, and are what they were, are no change.
+  std::function<void()> on_change_begun;
+  std::function<void()> on_change_ended;
 
  private:
   struct Pending {
@@ -102,6 +106,7 @@ class Configuration {
   };
   std::shared_ptr<Pending> enqueue(Change c);
   net::Task<void> work();
+  void announce();
   net::Task<ChangeResult> apply(const Change& c);
   net::Task<ChangeResult> load_disk(const Change& c);
   net::Task<ChangeResult> load_given(const Change& c);
@@ -129,6 +134,7 @@ class Configuration {
   ChangeCounts counts_;
   std::deque<std::shared_ptr<Pending>> queue_;
   bool busy_ = false;
+  bool announced_ = false;  // the change that is being made
   net::Signal queued_;
   net::Task<void> work_;  // last: it uses the others
 };

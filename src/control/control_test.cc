@@ -54,6 +54,27 @@ TEST(Control, LoadsTheDiskOnlyIfItsBytesHaveChanged) {
   EXPECT_TRUE(g.admin("POST /reload?force").has("\"published\""));
 }
 
+TEST(Control, SaysWhenAChangeBeginsAndWhenItEndsWhateverComesOfIt) {
+  Gateway g(text(kOne));
+  ASSERT_TRUE(g.start());
+  std::string said;
+  g.control->configuration().on_change_begun = [&] { said += "begun "; };
+  g.control->configuration().on_change_ended = [&] {
+    said += std::to_string(g.control->configuration().counts().published) + " ";
+  };
+  EXPECT_TRUE(g.admin("POST /reload").has("\"unchanged\""));
+  EXPECT_EQ(said, "begun 1 ");
+  g.files["g.yaml"] = kTwo;
+  EXPECT_EQ(g.admin("POST /reload").status, 200);
+  EXPECT_EQ(said, "begun 1 begun 2 ");
+  g.files["g.yaml"] = "routes: [{}]\n";
+  EXPECT_EQ(g.admin("POST /reload").status, 422);
+  EXPECT_EQ(said, "begun 1 begun 2 begun 2 ");
+  g.control->configuration().request({.who = std::string(Change::kFileChange)});
+  ASSERT_TRUE(g.world.run_until([&] { return g.control->configuration().counts().unchanged == 2; }, 5s));
+  EXPECT_EQ(said, "begun 1 begun 2 begun 2 ") << "the files are what they were";
+}
+
 TEST(Control, ARefusedConfigurationChangesNothingAndSaysWhy) {
   Gateway g(text(kOne));
   ASSERT_TRUE(g.start());

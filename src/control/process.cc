@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -16,7 +17,9 @@
 
 #include "control/control.h"
 #include "control/file_watch.h"
+#include "control/heartbeat.h"
 #include "control/key_log_file.h"
+#include "control/service_notices.h"
 #include "control/signals.h"
 #include "control/state_folder.h"
 #include "control/worker_sink.h"
@@ -36,6 +39,12 @@ std::uint64_t seed() {
 unsigned worker_count(const config::Spec& spec) {
   return spec.workers ? spec.workers : std::max(1U, std::thread::hardware_concurrency());
 }
+
+// What is asked for is a beat in every half of the watchdog's time; a third leaves room for one that is late.
+constexpr int kBeatsPerWatchdog = 3;
+// Beyond `ready_grace` and `drain`: for workers to cancel what is left, threads to end, the log to be
+// written.
+constexpr Duration kStopSlack = 10s;
 
 // As many descriptors as the system lets us have. Returns how many that is; 0 = it is not known.
 std::uint64_t raise_descriptor_limit() noexcept {
@@ -124,12 +133,37 @@ std::array<std::uint8_t, 32> random_secret() {
   return secret;
 }
 
+// Who started the process, as its environment says.
+struct ServiceManager {
+  ServiceNotices notices;
+  std::optional<Duration> watchdog;  // how long it may be silent
+};
+
+// Before the first thread: what is read is taken out of the environment, for it is meant for this process
+// alone.
+ServiceManager service_manager(Startup& startup) {
+  const auto environment = config::Environment::system();
+  const auto socket = environment.variable("NOTIFY_SOCKET");
+  const auto watchdog =
+      watchdog_of(environment.variable("WATCHDOG_USEC"), environment.variable("WATCHDOG_PID"), ::getpid());
+  for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
+  if (!socket || socket->empty()) return {};
+  auto notices = ServiceNotices::open(*socket);
+  if (!notices) {
+    startup.warning(fmt::format("$NOTIFY_SOCKET is ignored: {}", notices.error()));
+    return {};
+  }
+  return {std::move(*notices), watchdog};
+}
+
 class Process {
  public:
   // `state` outlives it.
   Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state,
-          net::TlsKeyLog key_log, std::uint64_t descriptors)
+          net::TlsKeyLog key_log, std::uint64_t descriptors, ServiceManager service_manager)
       : options_(options),
+        notices_(std::move(service_manager.notices)),
+        watchdog_(service_manager.watchdog),
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
         resolver_(loop_, poller_),
@@ -144,6 +178,7 @@ class Process {
             [this](std::string_view what) { log_.warning(what); }),
         signals_(poller_, [this](int s) { on_signal(s); }) {
     if (options.quiet) log_.set_level(Severity::warning);
+    notices_.on_trouble = [this](std::string_view what) { log_.warning(what); };
     for (unsigned i = 0; i < workers_; ++i) {
       sinks_.push_back(std::make_unique<WorkerSink>(access_log_, i, seed()));
       cells_.push_back(&sinks_.back()->cells());
@@ -174,6 +209,7 @@ class Process {
   int run() {
     running_ = start();
     if (!loop_stopped_) loop_.run();
+    heartbeat_.reset();
     running_.cancel();
     stopping_.cancel();
     control_->forget_workers();
@@ -200,6 +236,7 @@ class Process {
     watch();
     co_await control_->start(std::move(workers));
     announce();
+    tell_ready();
     if (options_.on_started)
       options_.on_started({control_->configuration().running().spec->admin.enabled
                                ? net::to_string(control_->admin_address())
@@ -217,12 +254,44 @@ class Process {
                           workers_, options_.config));
   }
 
+  // From here on whoever started the process hears of it.
+  void tell_ready() {
+    Configuration& configuration = control_->configuration();
+    configuration.on_change_begun = [this] {
+      if (!stopping_) notices_.reloading(clock_.now());
+    };
+    configuration.on_change_ended = [this] {
+      if (!stopping_) notices_.ready(status());
+    };
+    if (!stopping_) notices_.ready(status());  // told to stop during the start: that has been said already
+    if (!watchdog_) return;
+    std::vector<net::Loop*> loops;
+    loops.reserve(threads_.size());
+    for (const auto& thread : threads_) loops.push_back(&thread->worker().loop());
+    heartbeat_.emplace(loop_, std::move(loops), *watchdog_ / kBeatsPerWatchdog, [this] { notices_.alive(); });
+  }
+
+  // For `systemctl status`.
+  std::string status() {
+    const Configuration& configuration = control_->configuration();
+    std::string text = fmt::format("configuration {} is in force", configuration.running().version);
+    if (configuration.differs_from_disk()) text += ", which differs from the files";
+    std::string_view before = "; accepting on ";
+    for (const auto& listener : configuration.running().spec->listeners)
+      if (const auto* address = control_->publisher().address_of(listener.name))
+        text +=
+            fmt::format("{}{} ({})", std::exchange(before, ", "), net::to_string(*address), listener.name);
+    return text;
+  }
+
   void on_signal(int s) {
     if (s == SIGHUP) control_->configuration().request({.who = "SIGHUP"});
     if (s == SIGUSR1) access_log_.reopen();
     if (s != SIGTERM && s != SIGINT) return;
     if (stopping_ || threads_.empty()) return stop(0);
     stopping_ = drain();
+    const auto& spec = *control_->configuration().running().spec;
+    notices_.stopping(spec.ready_grace + spec.drain + kStopSlack);
     log_.info("shutting down: no new connections, requests in flight are finished");
   }
 
@@ -238,6 +307,8 @@ class Process {
   }
 
   const ProcessOptions& options_;
+  ServiceNotices notices_;
+  std::optional<Duration> watchdog_;
   net::SystemClock clock_;
   net::EpollPoller poller_;
   net::Loop loop_;
@@ -258,6 +329,7 @@ class Process {
   int status_ = 0;
   net::Task<void> running_;
   net::Task<void> stopping_;
+  std::optional<Heartbeat> heartbeat_;
 };
 
 }  // namespace
@@ -267,6 +339,7 @@ int run_process(const ProcessOptions& options) {
   const std::uint64_t descriptors = raise_descriptor_limit();
   Source first = read_source(options.config, config::Environment::system());
   Startup startup(options.json);
+  ServiceManager manager = service_manager(startup);
   for (const auto& d : first.diagnostics) startup.say(d);
   if (!first.spec) return 1;
   net::TlsKeyLog key_log;
@@ -291,7 +364,8 @@ int run_process(const ProcessOptions& options) {
     startup.error(token.error());
     return 1;
   }
-  Process process(options, std::move(first), std::move(*token), *state, std::move(key_log), descriptors);
+  Process process(options, std::move(first), std::move(*token), *state, std::move(key_log), descriptors,
+                  std::move(manager));
   return process.run();
 }
 

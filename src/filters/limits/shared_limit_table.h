@@ -68,8 +68,9 @@ class SharedLimitTable {
     Place(std::atomic<std::uint64_t>& at, std::uint64_t word) noexcept : at_(&at), word_(word) {}
     std::uint64_t word() const noexcept { return word_; }
     // False: it changed in between; find it again.
-    bool change(std::uint64_t to) noexcept {
-      return at_->compare_exchange_strong(word_, to, std::memory_order_acq_rel, std::memory_order_relaxed);
+    bool change(std::uint64_t to) const noexcept {
+      std::uint64_t expected = word_;  // stays what was read and judged
+      return at_->compare_exchange_strong(expected, to, std::memory_order_acq_rel, std::memory_order_relaxed);
     }
 
    private:
