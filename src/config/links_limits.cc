@@ -81,15 +81,24 @@ void check_chosen(Reader& reader, const Spec& spec, const LimitSpec& limit, bool
   const bool cost_by_header = limit.cost.from == LimitCost::From::request_header;
   if (!by_header && !cost_by_header) return;
   if (!reached_by_anybody || only_for_known(limit.when)) return;
-  const bool bounded = std::ranges::any_of(spec.limits, [](const LimitSpec& other) {
-    return other.by.kind == By::ip && !other.dry_run && for_all_unknown(other.when);
+  // Who has no identity is counted by address, whatever else a limit counts by; without `auth` that is
+  // everybody.
+  const bool bounded = std::ranges::any_of(spec.limits, [&](const LimitSpec& other) {
+    const bool by_identity =
+        other.by.kind == By::user || other.by.kind == By::claim || other.by.kind == By::key;
+    return &other != &limit && !other.dry_run && (other.by.kind == By::ip || by_identity) &&
+           for_all_unknown(other.when);
   });
   if (bounded) return;
   reader.warning(
       limit.at,
-      fmt::format("`{}` counts by the header `{}`, which any client may choose, and no limit `per ip` "
-                  "applies: it holds nobody back who makes up values",
-                  limit.name, by_header ? limit.by.name : limit.cost.header),
+      by_header
+          ? fmt::format("`{}` counts by the header `{}`, which any client may choose, and no limit `per ip` "
+                        "applies: it holds nobody back who makes up values",
+                        limit.name, limit.by.name)
+          : fmt::format("`{}` charges what the header `{}` says, which any client may choose, and no limit "
+                        "`per ip` applies: whoever says 1 pays 1",
+                        limit.name, limit.cost.header),
       "Add for example `limits: {address: 50/s per ip}`");
 }
 

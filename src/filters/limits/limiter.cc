@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <vector>
 
 namespace gatehouse::filters {
 namespace {
@@ -104,7 +105,8 @@ bool try_charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t no
 }
 
 // Until it is charged or refused; `found` has been judged.
-[[gnu::noinline]] void charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t now, std::size_t worker) noexcept {
+[[gnu::noinline]] void charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t now,
+                              std::size_t worker) noexcept {
   for (unsigned tries = 0; tries < kTries; ++tries) {
     if (try_charge(table, c, found, now, worker)) return;
     found = look(table, *c.limit, c.key);
@@ -206,6 +208,35 @@ std::int64_t take_back(SharedLimitTable& table, const Charge& c, std::uint64_t u
     if (place->change(less(place->word()))) return back;
   }
   return 0;
+}
+
+void convert_all(SharedLimitTable& table, std::span<SharedLimit* const> changed, std::int64_t now) {
+  // The word under the terms in force, or as it is.
+  auto converted = [now](SharedLimit& limit, std::uint64_t word) {
+    const LimitTerms& terms = limit.terms();
+    const bool old = word != 0 && LimitWord::generation(word) != terms.generation;
+    return old ? terms.word(now + terms.debt(word, now)) : word;
+  };
+  std::vector<SharedLimit*> by_number;
+  for (SharedLimit* limit : changed) {
+    if (by_number.size() <= limit->number()) by_number.resize(limit->number() + 1);
+    by_number[limit->number()] = limit;
+    limit->each_own([&](Word& word) {
+      for (std::uint64_t old = load(word);;) {
+        const std::uint64_t next = converted(*limit, old);
+        if (next == old ||
+            word.compare_exchange_weak(old, next, std::memory_order_acq_rel, std::memory_order_acquire))
+          return;
+      }
+    });
+  }
+  table.each(0, SIZE_MAX, [&](const SharedLimitTable::Entry& entry) {
+    SharedLimit* limit = entry.limit < by_number.size() ? by_number[entry.limit] : nullptr;
+    if (limit == nullptr || LimitWord::paid(entry.place.word()) <= now) return;
+    const std::uint64_t next = converted(*limit, entry.place.word());
+    // Whoever changed it in between may have had the terms before; the next who meets it converts it.
+    if (next != entry.place.word()) (void)entry.place.change(next);
+  });
 }
 
 std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key,

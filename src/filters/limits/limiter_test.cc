@@ -266,7 +266,11 @@ TEST(LimiterThreads, TermsThatChangeUnderLoadGiveNoBurstAway) {
   SharedLimit user(1, "user", {config::LimitBy::Kind::user, {}}, portions[0], 4);
   std::atomic<bool> done = false;
   std::thread control([&] {
-    for (std::size_t i = 1; !done.load() && i < 5000; ++i) user.set_terms(portions[i % portions.size()]);
+    const std::array<SharedLimit*, 1> changed = {&user};
+    for (std::size_t i = 1; !done.load() && i < 5000; ++i) {
+      user.set_terms(portions[i % portions.size()]);
+      convert_all(table, changed, kNow);
+    }
   });
   const auto all = Threads::run(3, 20'000, [&](int t, std::mt19937_64&, auto& noted) {
     std::vector<Charge> charges = {{.limit = &user, .key = key(1)}};  // time stands still

@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "config/values.h"
 #include "filters/limits/limit_report.h"
+#include "filters/limits/limiter.h"
 #include "filters/limits/limits_keeper.h"
 #include "gateway/snapshot.h"
 
@@ -50,7 +51,6 @@ class LimitsTask final : public gateway::BackgroundTask {
  private:
   std::int64_t now() const { return context_.loop.now().time_since_epoch().count(); }
   void remember();
-  void convert_all(const std::vector<SharedLimit*>& changed);
   gateway::CommandResult reset(std::string_view key, std::string_view limit, const std::string& who);
 
   const gateway::BackgroundContext context_;
@@ -75,7 +75,7 @@ void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot)
   std::vector<SharedLimit*> changed;
   for (const auto& use : policy_->all)
     if (use->limit->set_terms(use->portion)) changed.push_back(use->limit.get());
-  if (!changed.empty()) convert_all(changed);
+  if (!changed.empty()) convert_all(*table_, changed, now());
   keeper_.restore(*policy_, now());
   keeper_.set_policy(policy_);
 }
@@ -87,36 +87,6 @@ void LimitsTask::remember() {
   if (policy_)
     for (const auto& use : policy_->all) known_[use->limit->number()] = {use->limit, kForever};
   std::erase_if(known_, [now](const auto& known) { return known.second.second <= now; });
-}
-
-// What nobody will meet before the terms have changed sixteen times.
-void LimitsTask::convert_all(const std::vector<SharedLimit*>& changed) {
-  const std::int64_t now = this->now();
-  auto converted = [&](const LimitTerms& terms, std::uint64_t word) {
-    return terms.word(now + terms.debt(word, now));
-  };
-  auto is_old = [](const LimitTerms& terms, std::uint64_t word) {
-    return word != 0 && LimitWord::generation(word) != terms.generation;
-  };
-  std::vector<SharedLimit*> by_number;
-  for (SharedLimit* limit : changed) {
-    if (by_number.size() <= limit->number()) by_number.resize(limit->number() + 1);
-    by_number[limit->number()] = limit;
-    const LimitTerms& terms = limit->terms();
-    limit->each_own([&](std::atomic<std::uint64_t>& word) {
-      std::uint64_t old = word.load(std::memory_order_relaxed);
-      while (is_old(terms, old) && !word.compare_exchange_weak(old, converted(terms, old))) {
-      }
-    });
-  }
-  table_->each(0, SIZE_MAX, [&](SharedLimitTable::Entry entry) {
-    SharedLimit* limit = entry.limit < by_number.size() ? by_number[entry.limit] : nullptr;
-    if (limit == nullptr) return;
-    const LimitTerms& terms = limit->terms();
-    const std::uint64_t word = entry.place.word();
-    // Whoever changed it in between met the new terms.
-    if (is_old(terms, word) && LimitWord::paid(word) > now) entry.place.change(converted(terms, word));
-  });
 }
 
 std::string LimitsTask::show() const {
