@@ -4,7 +4,7 @@
 // before it, if it has a curl: after `$` stands a command of bash, below it what it prints, where `...` is anything. A command
 // is repeated until it prints that, for a reload takes its moment. Two things are changed, and nothing else:
 //   - ports (`port: N`, and N after a colon wherever it stands) are free ones;
-//   - a configuration without `state`, `admin` or `log` gets those of the test's folder.
+//   - a configuration without `state`, `admin` or `log` gets those of the test's folder; 9900 then is its admin API.
 // Files are looked for in that folder: the manual's own commands make them, or `files` below.
 import { createSecretKey } from 'node:crypto';
 import fs from 'node:fs';
@@ -117,6 +117,7 @@ for (const name of fs.readdirSync(kManual).filter((n) => n.endsWith('.md'))) {
         assert.equal(said.code, 0, `${body}\n${said.stdout}${said.stderr}`);
         checked += 1;
         if (follows) gateway = await Gatehouse.start(undefined, { folder, cwd: folder, text: (g) => page.configuration(body, g.adminPort) });
+        if (gateway && !/^admin:/m.test(body)) page.ports.set('9900', String(gateway.adminPort));
       } else if (kind === 'console') {
         for (const { command, printed } of commandsOf(body)) {
           let got;
