@@ -55,7 +55,7 @@ enum class Errc : std::uint8_t {
   insufficient,         // good credentials, but not enough
   too_many_bad_tokens,  // of this address
   rate_limited,
-  identity_undecided,   // the keys to judge by could not be had
+  identity_undecided,  // the keys to judge by could not be had
   saturated,
   shutting_down,
   out_of_resources,

@@ -14,7 +14,7 @@ void finish_redirect(Reader& reader, const Node& node, void* redirect);
 void finish_reply(Reader& reader, const Node& node, void* reply);
 void finish_route(Reader& reader, const Node& node, void* route);
 void finish_admin(Reader& reader, const Node& node, void* admin);
-void finish_limit(Reader& reader, const Node& node, void* limit);         // finish_limits.cc
+void finish_limit(Reader& reader, const Node& node, void* limit);        // finish_limits.cc
 void finish_auth(Reader& reader, const Node& node, void* auth);          // finish_auth.cc
 void finish_api_keys(Reader& reader, const Node& node, void* api_keys);  // finish_api_keys.cc
 void finish_api_key(Reader& reader, const Node& node, void* api_key);
