@@ -32,6 +32,7 @@ struct Options {
   std::string limit;
   bool json = false;
   bool force = false;
+  bool strict = false;
 };
 
 class CommandLine {
@@ -79,9 +80,12 @@ class CommandLine {
       return control::run_process({.config = options_.file,
                                    .filters = filters_,
                                    .tls_key_log = options_.tls_key_log,
-                                   .json = options_.json});
+                                   .json = options_.json,
+                                   .strict = options_.strict});
     });
     take_file(run_command);
+    run_command->add_flag("--strict", options_.strict,
+                          "Do not start with the last good configuration where this one has errors");
     run_command->add_option(
         "--tls-key-log", options_.tls_key_log,
         "File for the keys of TLS sessions, for Wireshark; whoever reads it reads all traffic");

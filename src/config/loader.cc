@@ -30,6 +30,7 @@ void check_root(Reader& reader, Node& root) {
 
 std::optional<Node> parse(Reader& reader, std::string_view text, const std::string& file) {
   const std::uint16_t index = reader.add_file(file);
+  reader.documents.push_back(file);
   auto root = read_yaml(text, index, file, reader.diagnostics());
   if (!root) return std::nullopt;
   check_root(reader, *root);
@@ -115,7 +116,6 @@ void link(Reader& reader, Spec& spec) {
     spec.listeners.emplace_back();
     spec.listeners.back().name = "public";
   }
-  if (spec.state.empty()) spec.state = Secret::plain(default_state(reader.environment()));
   if (const Location* at = verified_by_system(spec)) {
     if (auto read = read_system_authorities(reader.environment())) {
       spec.system_ca = std::move(*read);
@@ -163,6 +163,9 @@ Loaded load_text(std::string_view text, const std::string& name, const Environme
     read_includes(reader, *document, name, spec);
     link(reader, spec);
   }
+  if (spec.state.empty()) spec.state = Secret::plain(default_state(environment));
+  out.state = spec.state;
+  out.documents = std::move(reader.documents);
   spec.files = reader.files();
   sort(out.diagnostics, spec.files);
   if (!has_errors(out.diagnostics)) out.spec = std::move(spec);

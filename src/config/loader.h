@@ -26,6 +26,10 @@ struct Environment {
 struct Loaded {
   std::optional<Spec> spec;  // present if there is no error
   Diagnostics diagnostics;   // errors, warnings and hints, in order of file, line, column
+  // The files of Spec::files that are configuration, not secrets or certificates that it names; the main one
+  // first.
+  std::vector<std::string> documents{};
+  Secret state{};  // the state folder, as far as it could be read: of a file with errors too
 };
 
 // Bounded: 4 MB a file, 64 levels, aliases refused, 256 files. Pure but for `environment`. Any thread.

@@ -43,6 +43,8 @@ class Reader {
   // The index of `file` in `files`, added if it is new.
   std::uint16_t add_file(const std::string& file);
   const std::vector<std::string>& files() const noexcept { return files_; }
+  // Those of them that are configuration, not something that it names.
+  std::vector<std::string> documents;
   Location at(const Node& node) const;
 
   void error(const Node& node, std::string message, std::string instead = {});

@@ -98,7 +98,9 @@ config::Diagnostics needs_restart(const config::Spec& before, const config::Spec
 }
 
 Configuration::Configuration(Parts parts, Source first)
-    : parts_(std::move(parts)), disk_(std::move(first)), paths_(disk_.paths()), queued_(parts_.loop) {}
+    : parts_(std::move(parts)), disk_(std::move(first)), paths_(disk_.paths()), queued_(parts_.loop) {
+  disk_refused_ = disk_.kept;
+}
 
 net::Task<std::expected<void, config::Diagnostics>> Configuration::prepare_first() {
   auto prepared = co_await parts_.publisher.prepare(disk_.spec);
@@ -112,7 +114,8 @@ net::Task<std::expected<void, config::Diagnostics>> Configuration::prepare_first
 
 net::Task<void> Configuration::commit_first() {
   started_ = disk_.spec;
-  running_ = {disk_.spec, first_->snapshot->version(), "start", "disk", parts_.loop.wall(), disk_number_};
+  running_ = {disk_.spec,         first_->snapshot->version(),  "start", disk_.kept ? "last good" : "disk",
+              parts_.loop.wall(), disk_.kept ? 0 : disk_number_};
   co_await parts_.publisher.commit(std::move(*first_));
   first_.reset();
   ++counts_.published;

@@ -8,6 +8,7 @@
 #include "base/ip.h"
 #include "control/admin_target.h"
 #include "control/after_peak.h"
+#include "control/kept_configuration.h"
 #include "gateway/tls_compile.h"
 #include "gateway/tls_failures.h"
 #include "net/join.h"
@@ -53,6 +54,7 @@ Control::Control(const Parts& parts, Source first)
       health_(client_, endpoints_),
       admin_(parts.loop, parts.network, admin_sink_, {}),
       worker_drained_(parts.loop),
+      published_(parts.loop),
       self_(std::make_shared<Control*>(this)) {
   registry_.set_process({parts.workers, parts.secret});
   key_log_ = registry_.get<net::TlsKeyLog>(gateway::kTlsKeyLog,
@@ -64,6 +66,7 @@ Control::Control(const Parts& parts, Source first)
         fmt::format("{} has not resolved yet: the addresses that it had before the start are used", name));
   };
   endpoints_.on_change = [this] { health_.refresh(); };
+  configuration_.on_published = [this] { published_.notify(); };
   endpoints_.on_name = [this](const std::string& name, std::string_view failure) {
     if (failure.empty()) {
       parts_.log.info(fmt::format("{} resolves again", name));
@@ -166,6 +169,7 @@ net::Task<void> Control::start(std::vector<gateway::Worker*> workers) {
   publish_admin();  // so that it answers while names are still being looked up
   co_await configuration_.commit_first();
   if (parts_.keep_addresses) keeping_addresses_ = keep_addresses();
+  if (parts_.kept_files.write) keeping_configuration_ = keep_configuration();
   watching_certificates_ = watch_certificates();
   if (parts_.give_back_memory) watching_memory_ = watch_memory();
 }
@@ -205,6 +209,26 @@ net::Task<void> Control::keep_addresses() {
                                     [keep = parts_.keep_addresses, text] { return keep(text); });
     kept = std::move(text);
     if (!written && !std::exchange(said, true)) parts_.log.warning(written.error());
+  }
+}
+
+// Whenever another one of the disk has come into force.
+net::Task<void> Control::keep_configuration() {
+  std::string kept;
+  for (;;) {
+    if (configuration_.running().version != 0 && !configuration_.differs_from_disk()) {
+      const auto now = KeptConfiguration::of(configuration_.disk());
+      std::string text = now ? now->text() : std::string();
+      if (!text.empty() && text != kept) {
+        auto written = co_await offload(parts_.offload, parts_.loop, [write = parts_.kept_files.write, text] {
+          return write(kConfigurationFile, text);
+        });
+        if (!written) parts_.log.warning(written.error());
+        kept = std::move(text);
+        continue;  // it may have changed meanwhile
+      }
+    }
+    co_await published_.wait();
   }
 }
 
@@ -266,7 +290,11 @@ std::string Control::metrics(MetricsFormat format) {
   source.resident_bytes = resident_bytes();
   source.open_descriptors = open_descriptors();
   const auto snapshot = publisher_.snapshot();  // the certificates' names are views into it
-  if (snapshot) source.certificates = certificates_left(*snapshot, parts_.loop.wall());
+  if (snapshot) {
+    source.certificates = certificates_left(*snapshot, parts_.loop.wall());
+    for (const upstream::Service& s : snapshot->services())
+      source.services.push_back({s.name, s.shared->in_flight.count(), s.policy.max_in_flight});
+  }
   source.tasks = tasks_.measure();
   source.started = started_at_;
   source.configured = configuration_.running().when;

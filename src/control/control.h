@@ -97,6 +97,7 @@ class Control {
     void record(const gateway::RequestRecord&) noexcept override {}
   };
   net::Task<void> keep_addresses();
+  net::Task<void> keep_configuration();
   net::Task<void> watch_certificates();
   net::Task<void> watch_memory();
   void note(const gateway::FailedHandshakes& failed);
@@ -124,7 +125,9 @@ class Control {
   bool draining_ = false;
   unsigned drained_ = 0;
   net::Signal worker_drained_;
+  net::Signal published_;
   net::Task<void> keeping_addresses_;
+  net::Task<void> keeping_configuration_;
   net::Task<void> watching_certificates_;
   net::Task<void> watching_memory_;
   std::shared_ptr<Control*> self_;  // cleared when destroyed

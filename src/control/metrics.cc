@@ -48,6 +48,8 @@ enum Id : std::size_t {
   kReuses,
   kIdle,
   kRetries,
+  kServiceInFlight,
+  kServiceLimit,
   kReloads,
   kSnapshotVersion,
   kSnapshots,
@@ -85,12 +87,16 @@ constexpr std::array<Metric, kMetricCount> kMetrics = {{
      "TLS handshakes of clients: full, resumed (an earlier session goes on), failed"},
     {"gatehouse_certificate_expiry_seconds", Type::gauge, "listener, certificate",
      "Until the certificate expires; negative once it has"},
-    {"gatehouse_upstream_connects", Type::counter, "", "Connections to services that were opened"},
+    {"gatehouse_upstream_connects", Type::counter, "", "Attempts to open a connection to a service"},
     {"gatehouse_upstream_connect_failures", Type::counter, "",
      "Connections to services that could not be opened"},
     {"gatehouse_upstream_reuses", Type::counter, "", "Attempts that went over a pooled connection"},
     {"gatehouse_upstream_idle_connections", Type::gauge, "", "Pooled connections that wait for use"},
     {"gatehouse_upstream_retries", Type::counter, "", "Attempts after the first"},
+    {"gatehouse_service_in_flight", Type::gauge, "service",
+     "Requests that a service with `max_in_flight` is serving now, open WebSockets among them"},
+    {"gatehouse_service_max_in_flight", Type::gauge, "service",
+     "How many it may serve; beyond them requests get 503. The ratio of the two rises before the CPU does"},
     {"gatehouse_reloads", Type::counter, "result", "Configurations that were put in force (ok) or refused"},
     {"gatehouse_snapshot_version", Type::gauge, "worker",
      "Version of the configuration that the worker uses"},
@@ -274,6 +280,14 @@ void put_requests(Page& page, const MetricsSource& source) {
                 in_braces(label("reason", e.reason)));
 }
 
+// Of those that have a limit.
+void put_services(Page& page, const MetricsSource& source, Id id,
+                  std::uint64_t MetricsSource::Service::* value) {
+  page.family(id);
+  for (const MetricsSource::Service& s : source.services)
+    if (s.max_in_flight != 0) page.sample(s.*value, in_braces(label("service", s.name)));
+}
+
 void put_connections(Page& page, const MetricsSource& source) {
   const Workers workers = source.workers;
   using gateway::WorkerStats;
@@ -299,6 +313,8 @@ void put_connections(Page& page, const MetricsSource& source) {
   page.single(kReuses, sum(workers, client(&ClientCounters::reuses)));
   page.single(kIdle, sum(workers, client(&ClientCounters::idle)));
   page.single(kRetries, sum(workers, client(&ClientCounters::retries)));
+  put_services(page, source, kServiceInFlight, &MetricsSource::Service::in_flight);
+  put_services(page, source, kServiceLimit, &MetricsSource::Service::max_in_flight);
 }
 
 template <class Get>

@@ -35,9 +35,15 @@ struct MetricsSource {
     const upstream::ClientCounters& client;
     Duration longest_turn{};  // since the answer before; control takes it from WorkerStats
   };
+  struct Service {
+    std::string_view name;
+    std::uint64_t in_flight = 0;
+    std::uint64_t max_in_flight = 0;  // 0 = no limit, and nothing is counted
+  };
   std::span<const gateway::SeriesLabels> series;  // StateRegistry::all_series
   std::span<const Worker> workers;
   std::vector<CertificateLeft> certificates;
+  std::vector<Service> services{};  // of the snapshot in force
   std::vector<TaskMetrics> tasks{};
   std::uint64_t reloads_ok = 0;
   std::uint64_t reloads_refused = 0;

@@ -18,6 +18,7 @@
 #include "control/control.h"
 #include "control/file_watch.h"
 #include "control/heartbeat.h"
+#include "control/kept_configuration.h"
 #include "control/key_log_file.h"
 #include "control/service_notices.h"
 #include "control/signals.h"
@@ -160,9 +161,9 @@ class Process {
  public:
   // `state` outlives it.
   Process(const ProcessOptions& options, Source first, std::string random_token, const StateFolder& state,
-          net::TlsKeyLog key_log, std::uint64_t descriptors, ServiceManager service_manager)
+          net::TlsKeyLog key_log, std::uint64_t descriptors, ServiceManager& service_manager)
       : options_(options),
-        notices_(std::move(service_manager.notices)),
+        notices_(service_manager.notices),
         watchdog_(service_manager.watchdog),
         loop_(clock_, poller_, seed()),
         network_(loop_, poller_),
@@ -218,11 +219,14 @@ class Process {
     return status_;
   }
 
+  bool refused() const noexcept { return refused_; }  // it ended because the configuration cannot be used
+
  private:
   net::Task<void> start() {
     auto prepared = co_await control_->prepare();
     if (!prepared) {
       for (const auto& d : prepared.error()) Startup(options_.json).say(d);
+      refused_ = true;
       stop(1);
       co_return;
     }
@@ -307,7 +311,7 @@ class Process {
   }
 
   const ProcessOptions& options_;
-  ServiceNotices notices_;
+  ServiceNotices& notices_;
   std::optional<Duration> watchdog_;
   net::SystemClock clock_;
   net::EpollPoller poller_;
@@ -326,11 +330,33 @@ class Process {
   FileWatch watch_;
   SignalWatch signals_;
   bool loop_stopped_ = false;
+  bool refused_ = false;
   int status_ = 0;
   net::Task<void> running_;
   net::Task<void> stopping_;
   std::optional<Heartbeat> heartbeat_;
 };
+
+// What the state folder has of the same file, if that still loads.
+std::optional<Source> last_good(const ProcessOptions& options, const StateFolder& state, Startup& startup) {
+  if (options.strict) return std::nullopt;
+  const auto text = state.read(kConfigurationFile);
+  if (!text) startup.warning(text.error());
+  if (!text || !*text) return std::nullopt;
+  const auto kept = KeptConfiguration::parse(**text);
+  if (!kept) {
+    startup.warning(fmt::format("the last good configuration is ignored: {}", kept.error()));
+    return std::nullopt;
+  }
+  if (kept->files.front().first != options.config) return std::nullopt;
+  Source source = read_kept(*kept, config::Environment::system());
+  if (!source.spec) {
+    startup.warning("the last good configuration does not load any more either");
+    return std::nullopt;
+  }
+  startup.warning("the configuration has errors: the last good one is used until they are mended");
+  return source;
+}
 
 }  // namespace
 
@@ -341,7 +367,6 @@ int run_process(const ProcessOptions& options) {
   Startup startup(options.json);
   ServiceManager manager = service_manager(startup);
   for (const auto& d : first.diagnostics) startup.say(d);
-  if (!first.spec) return 1;
   net::TlsKeyLog key_log;
   if (!options.tls_key_log.empty()) {
     auto opened = open_key_log(options.tls_key_log);
@@ -353,10 +378,15 @@ int run_process(const ProcessOptions& options) {
     startup.warning(fmt::format("the keys of TLS sessions go to `{}`: whoever reads it reads all traffic",
                                 options.tls_key_log));
   }
-  auto state = StateFolder::open(first.spec->state);
+  auto state = StateFolder::open(first.spec ? first.spec->state : first.state);
   if (!state) {
     startup.error(state.error());
     return 1;
+  }
+  if (!first.spec) {
+    auto good = last_good(options, *state, startup);
+    if (!good) return 1;
+    first = std::move(*good);
   }
   if (!state->writable()) startup.warning(state->warning());
   auto token = token_of(*state, first.spec->admin, startup);
@@ -364,9 +394,15 @@ int run_process(const ProcessOptions& options) {
     startup.error(token.error());
     return 1;
   }
-  Process process(options, std::move(first), std::move(*token), *state, std::move(key_log), descriptors,
-                  std::move(manager));
-  return process.run();
+  for (;;) {
+    const bool kept = first.kept;
+    Process process(options, std::move(first), *token, *state, key_log, descriptors, manager);
+    const int status = process.run();
+    if (!process.refused() || kept) return status;
+    auto good = last_good(options, *state, startup);
+    if (!good) return status;
+    first = std::move(*good);
+  }
 }
 
 }  // namespace gatehouse::control

@@ -21,6 +21,8 @@ struct ProcessOptions {
   bool quiet = false;         // warnings and errors alone on stderr
   std::string tls_key_log{};  // file for the keys of TLS sessions; empty: they are not logged
   bool json = false;          // what stderr gets is JSON, one object a line
+  // A configuration with errors ends it, even if the state folder has the last good one of the same file.
+  bool strict = false;
 };
 
 // Runs until it is told to stop. The process's exit status: 0, or 1 with one clear line on stderr where it

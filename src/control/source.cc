@@ -30,6 +30,8 @@ config::Environment recorded(const config::Environment& environment, Source& sou
 
 void take(config::Loaded loaded, Source& source) {
   source.diagnostics = std::move(loaded.diagnostics);
+  source.state = std::move(loaded.state);
+  source.documents = std::move(loaded.documents);
   if (!loaded.spec) return;
   source.includes = source.includes || loaded.spec->files.size() > 1;
   source.spec = std::make_shared<const config::Spec>(std::move(*loaded.spec));

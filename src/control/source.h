@@ -19,8 +19,11 @@ struct Source {
   bool includes = false;  // it names other files of configuration
   std::shared_ptr<const config::Spec> spec;  // null if there is an error
   config::Diagnostics diagnostics;
+  std::vector<std::string> documents;  // configuration itself; see config::Loaded
+  config::Secret state;                // the folder, as far as it could be read
 
   std::vector<std::string> patterns;  // of `include`
+  bool kept = false;                  // the last good one of the state folder: the disk says something else
 
   std::vector<std::string> paths() const;
   std::vector<std::string> watched() const;  // paths and patterns
