@@ -16,6 +16,7 @@ import time
 
 import bench_identity
 import bench_limits
+import bench_small_company
 import bench_tls
 import bench_websocket
 from measure import Figures, Report, compare, load, lua_of, open_loop, rounds_of, run, sustained, to_nginx, tool
@@ -23,7 +24,7 @@ from proxies import Field, free_port
 from traffic import BROWSER_HEADERS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OTHERS = bench_tls.ROWS | bench_websocket.ROWS | bench_identity.ROWS | bench_limits.ROWS
+OTHERS = bench_tls.ROWS | bench_websocket.ROWS | bench_identity.ROWS | bench_limits.ROWS | bench_small_company.ROWS
 ROWS = "cost64 cost256 instructions browser download upload latency routes idle start syscalls allocations".split() + list(OTHERS)
 
 

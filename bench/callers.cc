@@ -8,6 +8,7 @@
 //     first=N     only the first N tokens of the file
 //     requests=N  so many at most
 //     in-turn     tokens in the file's order; otherwise at random
+//     path=A,B    what is asked for, in turn; /api/items otherwise
 //     forged      each token with a wrong signature of its own
 //     window=N    N tokens of each key: those of one key, and of the one before; a line on stdin: the next
 //     key
@@ -50,9 +51,20 @@ struct Options {
   int port = 0, connections = 0;
   double seconds = 0, rate = 0, warm = 0;
   std::string from = "127.0.0.1";
+  std::vector<std::string> paths = {"/api/items"};
   std::size_t first = 0, window = 0, requests = SIZE_MAX;
   bool in_turn = false, forged = false;
 };
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> all;
+  while (!list.empty()) {
+    all.emplace_back(list.substr(0, list.find(',')));
+    list.remove_prefix(std::min(list.size(), all.back().size() + 1));
+  }
+  if (all.empty()) die("path= names none");
+  return all;
+}
 
 Options options_of(int argc, char** argv) {
   if (argc < 5) die("PORT SECONDS CONNECTIONS TOKENS_FILE [option...]");
@@ -67,6 +79,8 @@ Options options_of(int argc, char** argv) {
       o.warm = std::atof(value);
     else if (name == "from")
       o.from = value;
+    else if (name == "path")
+      o.paths = split(value);
     else if (name == "first")
       o.first = std::strtoul(value, nullptr, 10);
     else if (name == "requests")
@@ -226,8 +240,8 @@ class Load {
   void ask(Time due) {
     Connection& c = *free_.front();
     free_.pop_front();
-    request_.assign(
-        "GET /api/items HTTP/1.1\r\nHost: api.example.com\r\nX-Tier: gold\r\nAuthorization: Bearer ");
+    request_.assign("GET ").append(options_.paths[sent_ % options_.paths.size()]);
+    request_.append(" HTTP/1.1\r\nHost: api.example.com\r\nX-Tier: gold\r\nAuthorization: Bearer ");
     request_.append(tokens_.next()).append("\r\n\r\n");
     c.asked = true;
     c.due = due;

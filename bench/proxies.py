@@ -145,6 +145,13 @@ class Field:
                         raise SystemExit(f"{name} did not start: {f.read()}")
                 time.sleep(0.05)
 
+    def spawn_at_once(self, name, command, port):
+        """Does not wait until it accepts."""
+        with open(os.path.join(self.folder, f"{name}.out"), "a") as out:
+            p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        self.processes.append(p)
+        return Proxy(name, p, port, "http")
+
     def end(self, proxy):
         for _ in range(12):  # nginx as a single process may be about to wait, and then does not see it
             proxy.process.send_signal(signal.SIGTERM)
