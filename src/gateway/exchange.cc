@@ -23,6 +23,12 @@ std::string_view match_host(std::string_view host, Arena& arena) {
   return {p, host.size()};
 }
 
+// The service that was chosen is not asked: log and metrics name none.
+void no_service(RequestRecord& record) noexcept {
+  record.service = record.service_version = {};
+  record.series = RequestRecord::kNoSeries;
+}
+
 }  // namespace
 
 Exchange::Exchange(Worker& worker, SnapshotPin& pin, const CompiledListener& listener, Responder& responder,
@@ -172,6 +178,7 @@ Verdict Exchange::run(std::uint32_t& position, const std::vector<RequestStep>& s
   while (position < steps.size()) {
     const RequestStep& step = steps[position++];
     Verdict v = step.run(step.filter, *this);
+    if (v.is_reply()) no_service(record_);
     if (!v.is_next()) return v;
   }
   return Verdict::next();
@@ -189,6 +196,7 @@ Verdict Exchange::run_response_steps(Reply& reply) {
 
 net::Task<Reply> Exchange::refuse(Refusal refusal) {
   note_failure(refusal.error);
+  no_service(record_);
   if (record_.request_id.empty())  // refused before its headers were looked at
     record_.request_id = request_id_for(request_.headers, false, worker_.loop().random(), arena_);
   std::string_view allow;
