@@ -349,6 +349,9 @@ std::optional<Source> last_good(const ProcessOptions& options, const StateFolder
     return std::nullopt;
   }
   if (kept->files.front().first != options.config) return std::nullopt;
+  // The same as on the disk: what is wrong is not the configuration, but a port that is taken, say.
+  const auto now = KeptConfiguration::of(read_source(options.config, config::Environment::system()));
+  if (now && now->files == kept->files) return std::nullopt;
   Source source = read_kept(*kept, config::Environment::system());
   if (!source.spec) {
     startup.warning("the last good configuration does not load any more either");

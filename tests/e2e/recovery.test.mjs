@@ -1,6 +1,8 @@
 // A crash: the next process goes on with what the one before knew, whoever else is down: keys of issuers, what is used up of
 // limits, addresses of services, the last good configuration.
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { Gatehouse, temporaryFolder } from './lib/gatehouse.mjs';
 import { haveKeys, identityTest } from './lib/identity.mjs';
@@ -103,6 +105,14 @@ gatewayTest('a start while the configuration has errors: the last good one, said
     await until('that one to be kept', () => fs.readFileSync(kept, 'utf8').includes('first'));
     await g.stop();
   }
+
+  // What is wrong is not the configuration: nobody speaks of the last good one.
+  const taken = net.createServer().listen(first.port, '127.0.0.1');
+  await once(taken, 'listening');
+  const busy = await Gatehouse.start({}, { folder, text: () => undefined, ready: false });
+  assert.equal((await busy.exited).code, 1);
+  assert.doesNotMatch(busy.stderr, /last good/);
+  taken.close();
 
   // Told to be strict, or with nothing good to go back to, it ends.
   fs.writeFileSync(first.file, good.replace('"routes"', '"rouets"'));

@@ -43,6 +43,19 @@ std::string header_name(const std::string& name) {
   return out;
 }
 
+// The one of the process, whatever size was asked for first.
+std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
+  return registry.get<SharedLimitTable>("limits", [&] {
+    auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
+    // Not part of the process's own secret: this one is written to a file.
+    SipKey key;
+    std::memcpy(key.data(), registry.process().secret.data(), sizeof key);
+    const Hash128 derived = SipHash<2, 4>(key)("limits");
+    table->set_secret({derived.low, derived.high});
+    return table;
+  });
+}
+
 class LimitsCompiler {
  public:
   LimitsCompiler(const config::Spec& spec, gateway::StateRegistry& registry,
@@ -95,8 +108,9 @@ class LimitsCompiler {
     use->policy = policy_item(name, spec.rate);
     std::array<char, 256> memory;
     use->name = std::string(http::StructuredList(memory).string(name).text());
-    policy_->all.push_back(std::move(use));
-    return policy_->all.back().get();
+    const LimitUse* kept = policy_->all.emplace_back(std::move(use)).get();
+    policy_->by_name.emplace(kept->limit->name(), kept);
+    return kept;
   }
   static std::string key_of(const config::LimitSpec& spec) {
     return fmt::format("limits/{}/{}", spec.name, config::show_limit_by(spec.by));
@@ -123,22 +137,9 @@ bool has_limits(const config::Spec& spec) noexcept {
          std::ranges::any_of(spec.routes, limited);
 }
 
-std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
-  return registry.get<SharedLimitTable>("limits", [&] {
-    auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
-    // Not part of the process's own secret: this one is written to a file.
-    SipKey key;
-    std::memcpy(key.data(), registry.process().secret.data(), sizeof key);
-    const Hash128 derived = SipHash<2, 4>(key)("limits");
-    table->set_secret({derived.low, derived.high});
-    return table;
-  });
-}
-
 const LimitUse* LimitPolicy::own(const config::LimitSpec& spec) const noexcept {
-  const auto found =
-      std::ranges::find_if(all, [&](const auto& use) { return use->limit->name() == spec.name; });
-  return found == all.end() ? nullptr : found->get();
+  const auto found = by_name.find(spec.name);
+  return found == by_name.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<LimitPolicy> compile_limits(const config::Spec& spec, gateway::StateRegistry& registry,

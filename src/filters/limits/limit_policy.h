@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "filters/limits/shared_limit.h"
@@ -62,6 +63,7 @@ struct LimitPolicy {
   std::shared_ptr<SharedTalkers> talkers;
   // Those at the top of the configuration, and those of services and routes; addresses stay.
   std::vector<std::unique_ptr<const LimitUse>> all;
+  std::unordered_map<std::string_view, const LimitUse*> by_name;
   std::vector<const LimitUse*> general;  // at the top
   const LimitUse* main = nullptr;        // `default`, one of them
   bool any_dry_run = false;
@@ -78,8 +80,5 @@ std::shared_ptr<LimitPolicy> compile_limits(const config::Spec& spec, gateway::S
 
 // Whether the configuration has any limit.
 bool has_limits(const config::Spec& spec) noexcept;
-
-// Of an older one too: the registry's table, whatever its size is now.
-std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes);
 
 }  // namespace gatehouse::filters
