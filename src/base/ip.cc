@@ -64,6 +64,11 @@ std::string to_string(const IpAddress& ip) {
   return std::string(format_ip(ip, buffer));
 }
 
+IpAddress network_of(IpAddress ip) noexcept {
+  if (!ip.is_v4()) std::fill(ip.bytes.begin() + 8, ip.bytes.end(), std::uint8_t{0});
+  return ip;
+}
+
 bool in_network(const IpAddress& ip, const std::array<std::uint8_t, 16>& network, unsigned bits) noexcept {
   unsigned whole = bits / 8;
   if (!std::equal(network.begin(), network.begin() + whole, ip.bytes.begin())) return false;

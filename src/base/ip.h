@@ -28,6 +28,9 @@ inline constexpr std::size_t kMaxIpText = 46;
 std::string_view format_ip(const IpAddress& ip, std::array<char, kMaxIpText>& out) noexcept;
 std::string to_string(const IpAddress& ip);
 
+// What is counted as one address, because one customer has it: of IPv6 the network's 64 bits.
+IpAddress network_of(IpAddress ip) noexcept;
+
 // True if the first `bits` (of 128) agree.
 bool in_network(const IpAddress& ip, const std::array<std::uint8_t, 16>& network, unsigned bits) noexcept;
 

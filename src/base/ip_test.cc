@@ -76,5 +76,10 @@ TEST(Ip, NetworksAgreeBitByBit) {
   }
 }
 
+TEST(Ip, WhatIsCountedAsOne) {
+  EXPECT_EQ(to_string(network_of(*parse_ip("192.0.2.1"))), "192.0.2.1");
+  EXPECT_EQ(to_string(network_of(*parse_ip("2001:db8:1:2:3:4:5:6"))), "2001:db8:1:2::");
+}
+
 }  // namespace
 }  // namespace gatehouse

@@ -31,7 +31,7 @@ KeyWaiters::Place::Place(KeyWaiters& of, const IpAddress& address, std::uint64_t
       arrived_(of.ring_->started()),
       judged_(judged),
       until_(after(of.loop_.now(), kPatience)) {
-  const IpAddress counted = counted_address(address);
+  const IpAddress counted = network_of(address);
   bucket_ = hash64({reinterpret_cast<const char*>(counted.bytes.data()), counted.bytes.size()}, of.seed_) %
             of.by_address_.size();
   // Also where nobody waits: the next fetch is then the sooner.

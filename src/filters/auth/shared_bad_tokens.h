@@ -25,12 +25,6 @@
 
 namespace gatehouse::filters {
 
-// What counts as one address. Of IPv6 the network's 64 bits.
-inline IpAddress counted_address(IpAddress ip) noexcept {
-  if (!ip.is_v4()) std::fill(ip.bytes.begin() + 8, ip.bytes.end(), std::uint8_t{0});
-  return ip;
-}
-
 class SharedBadTokens {
  public:
   static constexpr std::size_t kSets = 2048;
@@ -95,7 +89,7 @@ class SharedBadTokens {
     return ahead <= tolerance_ + interval_ ? ahead : 0;
   }
   Key key_of(const IpAddress& address) const noexcept {
-    const IpAddress counted = counted_address(address);
+    const IpAddress counted = network_of(address);
     const std::uint64_t hash =
         hash64({reinterpret_cast<const char*>(counted.bytes.data()), counted.bytes.size()}, seed_);
     return {static_cast<std::size_t>(hash % kSets), std::max<std::uint64_t>(1, hash >> kTimeBits)};

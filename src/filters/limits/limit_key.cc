@@ -1,6 +1,5 @@
 #include "filters/limits/limit_key.h"
 
-#include <algorithm>
 #include <array>
 
 #include "config/auth_rules.h"
@@ -53,11 +52,6 @@ LimitKey mixed(const Hash128& value, const LimitKey& identity) noexcept {
 }
 
 }  // namespace
-
-IpAddress network_of(IpAddress ip) noexcept {
-  if (!ip.is_v4()) std::fill(ip.bytes.begin() + 8, ip.bytes.end(), std::uint8_t{0});
-  return ip;
-}
 
 CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused) {
   if (use.by().kind == By::all) return {};

@@ -47,7 +47,4 @@ class RequestKeys {
 // bits of its keyed hash. Empty for everything.
 std::string_view shown(const CountedBy& counted, const LimitKey& key, Arena& arena);
 
-// What one address is: of IPv6 the network's 64 bits.
-IpAddress network_of(IpAddress ip) noexcept;
-
 }  // namespace gatehouse::filters
