@@ -7,6 +7,7 @@ import { Agent, request as undiciRequest } from 'undici';
 import { Gatehouse } from './gatehouse.mjs';
 import { RawClient } from './raw_client.mjs';
 import { httpService, rawService, scripted } from './service.mjs';
+import { within } from './wait.mjs';
 
 export { assert };
 export const kFull = process.env.GATEHOUSE_FULL === '1';
@@ -92,12 +93,14 @@ class Context {
   }
 }
 
+// The runner only says that a test takes too long and goes on: what the test had started would stay, and the file never end.
+// So it is this that breaks it off, and clears up behind it.
 export function gatewayTest(name, body, { timeout = 120_000 } = {}) {
-  return test(name, { timeout }, async () => {
+  return test(name, { timeout: timeout + 60_000 }, async () => {
     const context = new Context();
     let failed = true;
     try {
-      await body(context);
+      await within('the test to end', body(context), timeout);
       failed = false;
     } finally {
       try {
