@@ -35,15 +35,19 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
 
 net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
   if (!parts_.files.read) co_return std::nullopt;
-  auto text = co_await offload(parts_.offload, parts_.loop,
-                               [read = parts_.files.read, name = std::move(name)] { return read(name); });
-  if (text) co_return std::move(*text);
-  parts_.log.warning(text.error());
+  auto text =
+      co_await offload(parts_.offload, parts_.loop, [read = parts_.files.read, name] { return read(name); });
+  if (text) {
+    unread_.erase(name);
+    co_return std::move(*text);
+  }
+  parts_.log.warning(text.error() + "; it is left as it is, and not written, until it can be read");
+  unread_.insert(std::move(name));
   co_return std::nullopt;
 }
 
 net::Task<bool> BackgroundTasks::write(std::string name, std::string content) {
-  if (!parts_.files.write) co_return false;
+  if (!parts_.files.write || unread_.contains(name)) co_return false;
   auto written = co_await offload(parts_.offload, parts_.loop,
                                   [write = parts_.files.write, name = std::move(name),
                                    content = std::move(content)] { return write(name, content); });

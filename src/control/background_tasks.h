@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class BackgroundTasks {
 
   Parts parts_;
   bool said_unwritable_ = false;
+  // Files that are there and could not be read: what stands in them may matter, so they stay as they are.
+  std::set<std::string> unread_;
   std::vector<std::unique_ptr<Entry>> entries_;  // last: they use the others
 };
 

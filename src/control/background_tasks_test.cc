@@ -163,6 +163,19 @@ TEST_F(BackgroundTasksTest, TheAdminApiShowsAndCommands) {
   EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=c").has(" lost"));
 }
 
+TEST_F(BackgroundTasksTest, AFileThatCannotBeReadIsNotWrittenUntilItCan) {
+  gateway->state["kept"] = "revocations";
+  gateway->state_unreadable = true;
+  ASSERT_TRUE(gateway->start());
+  EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" lost"));
+  EXPECT_EQ(gateway->state["kept"], "revocations");
+  gateway->state_unreadable = false;
+  gateway->files["g.yaml"] = kTwo;
+  ASSERT_EQ(gateway->admin("POST /reload").status, 200);
+  EXPECT_EQ(seen.events.at(2), "recalled revocations");
+  EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" kept"));
+}
+
 TEST(BackgroundTasksWithout, TheAdminApiSaysThatThereAreNoKeys) {
   Gateway g((std::string(kOne)));
   ASSERT_TRUE(g.start());

@@ -158,6 +158,7 @@ class Gateway {
   std::vector<std::string> kept;             // addresses of names, each time that they were written
   std::map<std::string, std::string> state;  // files of background tasks
   bool state_full = false;
+  bool state_unreadable = false;  // what is there belongs to another user
   config::Environment environment;
   NullSink sink;
   std::optional<DiagnosticLog> log;
@@ -174,6 +175,7 @@ class Gateway {
     return {
         .read = [this](const std::string& name) -> std::expected<std::optional<std::string>, std::string> {
           auto f = state.find(name);
+          if (state_unreadable && f != state.end()) return std::unexpected(name + " is refused");
           return f == state.end() ? std::nullopt : std::optional(f->second);
         },
         .write = [this](const std::string& name,

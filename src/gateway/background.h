@@ -46,7 +46,8 @@ struct BackgroundContext {
   // Files of the state folder, off this thread. nullopt: there is none, or none that may be read (said in the
   // log).
   std::function<net::Task<std::optional<std::string>>(std::string name)> recall;
-  // Written by rename. False: it could not be (said in the log, once).
+  // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
+  // then it stays as it is.
   std::function<net::Task<bool>(std::string name, std::string content)> keep;
 };
 
