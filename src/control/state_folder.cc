@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -33,7 +34,9 @@ std::string distrust(int fd, bool root_may_read) {
 
 std::expected<std::string, std::string> read_all(int fd) {
   std::string out;
-  std::array<char, 4096> buffer;
+  if (struct stat s{}; ::fstat(fd, &s) == 0 && s.st_size > 0)
+    out.reserve(std::min<std::size_t>(static_cast<std::size_t>(s.st_size), kLongestFile));
+  std::array<char, 65536> buffer;
   while (out.size() <= kLongestFile) {
     ssize_t n = ::read(fd, buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;

@@ -1,5 +1,6 @@
 #include "filters/limits/kept_limits.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -13,6 +14,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kName = "gatehouse limits 1\n";
+constexpr std::size_t kKeyBytes = 28;
 
 // Takes numbers off the front. What is not there makes it bad.
 class Bytes {
@@ -68,11 +70,13 @@ void KeptLimitsWriter::add_limit(std::string_view identity, const Portion& porti
   std::memcpy(text_.data() + count_at_, &limits_, sizeof limits_);
 }
 
-void KeptLimitsWriter::add_key(const Hash128& key, std::uint32_t limit, std::int64_t debt) {
-  put(key.low);
-  put(key.high);
-  put(debt);
-  put(limit);
+void KeptLimitsWriter::add_key(const KeptKey& key) {
+  std::array<char, kKeyBytes> bytes;
+  std::memcpy(bytes.data(), &key.key.low, 8);
+  std::memcpy(bytes.data() + 8, &key.key.high, 8);
+  std::memcpy(bytes.data() + 16, &key.debt, 8);
+  std::memcpy(bytes.data() + 24, &key.limit, 4);
+  text_.append(bytes.data(), bytes.size());
 }
 
 std::string KeptLimitsWriter::finish() && {
@@ -80,11 +84,11 @@ std::string KeptLimitsWriter::finish() && {
   return std::move(text_);
 }
 
-std::expected<KeptLimits, std::string> KeptLimits::parse(std::string_view text) {
+std::expected<KeptLimits, std::string> KeptLimits::parse(std::string text) {
   const auto wrong = [](const char* why) { return std::unexpected(std::string(why)); };
   if (!text.starts_with(kName)) return wrong("it is no such file of this version");
   if (text.size() < kName.size() + sizeof(std::uint64_t)) return wrong("it is cut off");
-  const std::string_view whole = text.substr(0, text.size() - sizeof(std::uint64_t));
+  const std::string_view whole = std::string_view(text).substr(0, text.size() - sizeof(std::uint64_t));
   std::uint64_t sum = 0;
   std::memcpy(&sum, text.data() + whole.size(), sizeof sum);
   if (sum != hash64(whole)) return wrong("it is damaged or cut off");
@@ -109,17 +113,19 @@ std::expected<KeptLimits, std::string> KeptLimits::parse(std::string_view text) 
     kept.limits_.push_back(std::move(limit));
   }
   if (!in.good() || in.rest().size() % kKeyBytes != 0) return wrong("it ends in the middle");
-  kept.keys_ = in.rest();
+  kept.first_key_ = whole.size() - in.rest().size();
+  kept.keys_ = in.rest().size() / kKeyBytes;
+  kept.text_ = std::move(text);
   return kept;
 }
 
-KeptLimits::Key KeptLimits::key(std::size_t i) const noexcept {
-  Bytes in(keys_.substr(i * kKeyBytes, kKeyBytes));
-  Key key;
-  key.key.low = in.take<std::uint64_t>();
-  key.key.high = in.take<std::uint64_t>();
-  key.debt = in.take<std::int64_t>();
-  key.limit = in.take<std::uint32_t>();
+KeptKey KeptLimits::key(std::size_t i) const noexcept {
+  const char* at = text_.data() + first_key_ + i * kKeyBytes;
+  KeptKey key;
+  std::memcpy(&key.key.low, at, 8);
+  std::memcpy(&key.key.high, at + 8, 8);
+  std::memcpy(&key.debt, at + 16, 8);
+  std::memcpy(&key.limit, at + 24, 4);
   return key;
 }
 

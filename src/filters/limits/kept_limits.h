@@ -18,6 +18,12 @@
 
 namespace gatehouse::filters {
 
+struct KeptKey {
+  Hash128 key;
+  std::uint32_t limit = 0;  // how many limits come before it
+  std::int64_t debt = 0;
+};
+
 // Debts are as of one moment; what has come back since is taken off by who reads.
 class KeptLimitsWriter {
  public:
@@ -25,7 +31,7 @@ class KeptLimitsWriter {
   KeptLimitsWriter(const SipKey& secret, WallTime at, std::size_t size);
   // A limit; its number here is how many there were before. All of them come before the first key.
   void add_limit(std::string_view identity, const Portion& portion, std::int64_t debt);
-  void add_key(const Hash128& key, std::uint32_t limit, std::int64_t debt);
+  void add_key(const KeptKey& key);
   std::string finish() &&;
 
  private:
@@ -46,27 +52,23 @@ class KeptLimits {
     Portion portion;
     std::int64_t debt = 0;  // of a limit that counts everything together
   };
-  struct Key {
-    Hash128 key;
-    std::uint32_t limit = 0;  // an index of limits()
-    std::int64_t debt = 0;
-  };
 
-  // Why not, in a few words for the log. `text` outlives what comes back.
-  static std::expected<KeptLimits, std::string> parse(std::string_view text);
+  // Why not, in a few words for the log.
+  static std::expected<KeptLimits, std::string> parse(std::string text);
 
   const SipKey& secret() const noexcept { return secret_; }
   WallTime at() const noexcept { return at_; }
   const std::vector<Limit>& limits() const noexcept { return limits_; }
-  std::size_t keys() const noexcept { return keys_.size() / kKeyBytes; }
-  Key key(std::size_t i) const noexcept;
+  std::size_t keys() const noexcept { return keys_; }
+  KeptKey key(std::size_t i) const noexcept;
 
  private:
-  static constexpr std::size_t kKeyBytes = 28;
   SipKey secret_{};
   WallTime at_{};
   std::vector<Limit> limits_;
-  std::string_view keys_;
+  std::string text_;
+  std::size_t first_key_ = 0;  // where it begins in text_
+  std::size_t keys_ = 0;
 };
 
 }  // namespace gatehouse::filters

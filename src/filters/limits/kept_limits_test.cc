@@ -18,7 +18,7 @@ std::string written(int keys = 3) {
   writer.add_limit("default per user", {10, 100}, 0);
   writer.add_limit("fleet", {7, 70}, 33);
   for (int i = 0; i < keys; ++i)
-    writer.add_key({static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i);
+    writer.add_key({{static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i});
   return std::move(writer).finish();
 }
 std::string with_sum(std::string text) {
@@ -50,7 +50,7 @@ TEST(KeptLimits, AreReadAsTheyWereWritten) {
 TEST(KeptLimits, WhatIsTornIsNothing) {
   const std::string text = written();
   for (std::size_t size = 0; size < text.size(); ++size)
-    EXPECT_FALSE(KeptLimits::parse(std::string_view(text).substr(0, size))) << size;
+    EXPECT_FALSE(KeptLimits::parse(text.substr(0, size))) << size;
   for (std::size_t i = 0; i < text.size(); ++i) {
     std::string other = text;
     other[i] = static_cast<char>(other[i] ^ 0x10);

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "filters/limits/limiter.h"
+#include "filters/limits/limits_state.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -79,6 +80,53 @@ void bytes_a_key(benchmark::State& state) {
   }
 }
 BENCHMARK(bytes_a_key)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+// A million keys that owe something, as a policy has them.
+std::shared_ptr<LimitPolicy> policy_of(std::uint64_t keys, std::int64_t now) {
+  auto policy = std::make_shared<LimitPolicy>();
+  policy->table = std::make_shared<SharedLimitTable>(kMemory);
+  auto use = std::make_unique<LimitUse>();
+  use->portion = whole_of({1, 1h, 10});
+  use->limit = std::make_shared<SharedLimit>(0, "a", config::LimitBy{config::LimitBy::Kind::user, {}},
+                                             use->portion, 1);
+  policy->all.push_back(std::move(use));
+  for (std::uint64_t n = 0; n < keys; ++n)
+    (void)policy->table->add(key(n), 0, LimitWord::make(now + 3600 * kSecond, 0), now);
+  return policy;
+}
+
+// Taking what a million keys owe, with the sum of it, as control does every 5 s; the file is not in it.
+void keep_a_million(benchmark::State& state) {
+  const auto policy = policy_of(1'000'000, kSecond);
+  std::size_t size = 0;
+  for (auto _ : state) {
+    LimitsExport taken(policy, WallTime{}, kSecond, size);
+    while (taken.turn(2048)) {
+    }
+    const std::string text = std::move(taken).finish();
+    size = text.size();
+    benchmark::DoNotOptimize(text.data());
+  }
+  state.counters["bytes"] = static_cast<double>(size);
+}
+BENCHMARK(keep_a_million)->Unit(benchmark::kMillisecond);
+
+// What a start does with it; reading the file is not in it.
+void restore_a_million(benchmark::State& state) {
+  LimitsExport taken(policy_of(1'000'000, kSecond), WallTime{}, kSecond, 0);
+  while (taken.turn(2048)) {
+  }
+  const std::string text = std::move(taken).finish();
+  for (auto _ : state) {
+    state.PauseTiming();
+    const auto policy = policy_of(0, 0);
+    std::string copy = text;
+    state.ResumeTiming();
+    const auto kept = KeptLimits::parse(std::move(copy));
+    import_limits(*kept, *policy, 0, 2 * kSecond);
+  }
+}
+BENCHMARK(restore_a_million)->Unit(benchmark::kMillisecond);
 
 // Real time, real threads: none is let through beyond rate and burst in any window, and hardly one too few.
 void four_threads(benchmark::State& state) {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 
+#include "filters/limits/kept_limits.h"
 #include "filters/limits/limit_policy.h"
 #include "gateway/background.h"
 
@@ -40,7 +40,7 @@ class LimitsKeeper {
   const gateway::BackgroundContext& context_;
   std::shared_ptr<const LimitPolicy> policy_;
   bool recalled_ = false;
-  std::string text_;  // that was read, until it is restored
+  std::optional<KeptLimits> read_;  // until it is restored
   std::uint64_t touched_ = 0;
   std::uint64_t saved_changes_ = 0;
   std::size_t saved_size_ = 0;

@@ -96,6 +96,11 @@ SharedLimitTable::Added SharedLimitTable::add(const LimitKey& key, std::uint32_t
   } release{latch};
 
   if (find(key)) return Added::there;
+  return put(key, limit, word, now) ? Added::added : Added::full;
+}
+
+bool SharedLimitTable::put(const LimitKey& key, std::uint32_t limit, std::uint64_t word,
+                           std::int64_t now) noexcept {
   auto room = [now](const Bucket& b) {
     return std::ranges::count_if(
         b.words, [now](const auto& w) { return is_free(w.load(std::memory_order_relaxed), now); });
@@ -104,9 +109,44 @@ SharedLimitTable::Added SharedLimitTable::add(const LimitKey& key, std::uint32_t
     auto [one, other] = buckets_of(levels_[l], key);
     if (room(*other) > room(*one)) std::swap(one, other);
     use_level(l);
-    if (fill(*one, key, limit, word, now) || fill(*other, key, limit, word, now)) return Added::added;
+    if (fill(*one, key, limit, word, now) || fill(*other, key, limit, word, now)) return true;
   }
-  return Added::full;
+  return false;
+}
+
+// Swapped without a look before it: so a page is first touched by a write, which costs one fault instead of
+// two.
+bool SharedLimitTable::fill_empty(Bucket& bucket, const LimitKey& key, std::uint32_t limit,
+                                  std::uint64_t word) noexcept {
+  for (std::size_t i = 0; i < kWays; ++i) {
+    std::uint64_t empty = 0;
+    if (!bucket.words[i].compare_exchange_strong(empty, word, std::memory_order_relaxed)) continue;
+    bucket.low[i].store(key.low, std::memory_order_relaxed);
+    bucket.high[i].store(key.high, std::memory_order_relaxed);
+    bucket.limits[i].store(limit, std::memory_order_relaxed);
+    return true;
+  }
+  return false;
+}
+
+bool SharedLimitTable::restore(const LimitKey& key, std::uint32_t limit, std::uint64_t word,
+                               std::size_t& near) noexcept {
+  constexpr std::size_t kNear = 64;  // buckets: there may be empty ones in between
+  std::size_t best = kNear;
+  std::size_t level = 0;
+  for (std::size_t l = 0; l < level_count_; ++l) {
+    for (const Bucket* bucket : buckets_of(levels_[l], key)) {
+      const std::size_t distance = static_cast<std::size_t>(bucket - buckets_.data()) - near;
+      if (distance >= best) continue;
+      best = distance;
+      level = l;
+    }
+  }
+  if (best == kNear || !fill_empty(buckets_[near + best], key, limit, word))
+    return put(key, limit, word, 0);  // at time 0 only empty places are free
+  use_level(level);
+  near += best;
+  return true;
 }
 
 void SharedLimitTable::use_level(std::size_t l) noexcept {

@@ -105,6 +105,11 @@ class SharedLimitTable {
   // lies behind `now`.
   Added add(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::int64_t now) noexcept;
 
+  // The same for a key that is certainly not there, while nobody else uses the table: no search, no latch.
+  // Keys that come in the order of `each`, from a table of the same size, go where they were, which lies just
+  // behind the one before: `near`, 0 for the first. False: full.
+  bool restore(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::size_t& near) noexcept;
+
   // Calls `use(Entry)` for every place that was ever filled and is not being filled now, `count` buckets
   // from `first` on. Returns where to go on; 0 = that was all.
   template <class Use>
@@ -135,10 +140,13 @@ class SharedLimitTable {
   static constexpr std::size_t kMostLevels = 16;
 
   std::array<Bucket*, 2> buckets_of(const Level& level, const LimitKey& key) noexcept;
+  bool put(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::int64_t now) noexcept;
   static std::optional<Place> find_in(Bucket& bucket, const LimitKey& key) noexcept;
   static bool is_free(std::uint64_t word, std::int64_t now) noexcept;
   static bool fill(Bucket& bucket, const LimitKey& key, std::uint32_t limit, std::uint64_t word,
                    std::int64_t now) noexcept;
+  static bool fill_empty(Bucket& bucket, const LimitKey& key, std::uint32_t limit,
+                         std::uint64_t word) noexcept;
   void use_level(std::size_t l) noexcept;
   std::size_t filled_buckets() const noexcept;
 

@@ -1,0 +1,46 @@
+// What is owed, out of the table into the form in which it is kept, and back into a new process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "filters/limits/kept_limits.h"
+#include "filters/limits/limit_policy.h"
+
+namespace gatehouse::filters {
+
+// Taken in turns, because a table of a million keys is 64 MB. What is charged meanwhile may or may not be in
+// it. Thread: control's.
+class LimitsExport {
+ public:
+  static constexpr std::size_t kMostKeys =
+      (std::size_t{256} << 20) / 32;  // control::StateFolder reads no more
+
+  // `now`: of the monotonic clock, which is `at` by the wall's. `size`: bytes of the one before.
+  LimitsExport(std::shared_ptr<const LimitPolicy> policy, WallTime at, std::int64_t now, std::size_t size);
+  // Looks at the next `buckets` of the table. False: that was all.
+  bool turn(std::size_t buckets);
+  std::size_t keys() const noexcept { return keys_; }
+  bool cut_off() const noexcept { return keys_ == kMostKeys; }
+  std::string finish() && { return std::move(writer_).finish(); }
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  const std::shared_ptr<const LimitPolicy> policy_;
+  const std::int64_t now_;
+  KeptLimitsWriter writer_;
+  std::vector<std::uint32_t> index_;  // by the limit's number
+  std::vector<SharedLimit*> limits_;
+  std::size_t at_ = 0;
+  std::size_t keys_ = 0;
+};
+
+// Limits that there are no more are left out; what came back in the `passed` nanoseconds since is taken off,
+// the rest is converted to the terms in force. `now`: of the monotonic clock. Before any request.
+void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64_t passed, std::int64_t now);
+
+}  // namespace gatehouse::filters

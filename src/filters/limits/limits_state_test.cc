@@ -1,0 +1,95 @@
+#include "filters/limits/limits_state.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "filters/limits/limiter.h"
+
+namespace gatehouse::filters {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kKeys = 20'000;
+
+LimitKey key(std::uint64_t n) { return SipHash<1, 3>({1, 2})(std::to_string(n)); }
+
+// A process: limits `a per user` and `fleet`, with numbers of its own.
+struct Process {
+  Process(std::size_t bytes, std::uint32_t number, const config::Rate& rate, const char* name = "a") {
+    policy->table = std::make_shared<SharedLimitTable>(bytes);
+    add(number, name, {config::LimitBy::Kind::user, {}}, rate);
+    add(number + 1, "fleet", {}, {10, 1s, 10});
+  }
+  void add(std::uint32_t number, const char* name, const config::LimitBy& by, const config::Rate& rate) {
+    auto use = std::make_unique<LimitUse>();
+    use->portion = whole_of(rate);
+    use->limit = std::make_shared<SharedLimit>(number, name, by, use->portion, 1);
+    policy->all.push_back(std::move(use));
+  }
+  SharedLimit& limit(std::size_t i) { return *policy->all[i]->limit; }
+  std::int64_t debt(std::size_t i, const LimitKey& k, std::int64_t now) {
+    return debt_of(*policy->table, limit(i), k, now);
+  }
+  std::shared_ptr<LimitPolicy> policy = std::make_shared<LimitPolicy>();
+};
+
+KeptLimits taken_from(const Process& process, std::int64_t now) {
+  LimitsExport taken(process.policy, WallTime{}, now, 0);
+  while (taken.turn(7)) {
+  }
+  return *KeptLimits::parse(std::move(taken).finish());
+}
+
+class LimitsState : public ::testing::Test {
+ protected:
+  LimitsState() {
+    for (std::uint64_t n = 0; n < kKeys; ++n) {
+      Charge charge{.limit = &before.limit(0), .key = key(n), .units = 1 + n % 3};
+      EXPECT_EQ(test_and_charge(*before.policy->table, {&charge, 1}, kSecond, 0), nullptr);
+    }
+    Charge charge{.limit = &before.limit(1)};
+    EXPECT_EQ(test_and_charge(*before.policy->table, {&charge, 1}, kSecond, 0), nullptr);
+  }
+  Process before{std::size_t{4} << 20, 5, {1, 10s, 5}};
+};
+
+TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
+  const KeptLimits kept = taken_from(before, kSecond);
+  // The same size, a smaller one and a larger one.
+  for (const std::size_t megabytes : {4U, 2U, 32U}) {
+    Process after(megabytes << 20, 0, {1, 10s, 5});
+    import_limits(kept, *after.policy, 2 * kSecond, 77 * kSecond);
+    for (std::uint64_t n = 0; n < kKeys; ++n)
+      ASSERT_EQ(after.debt(0, key(n), 77 * kSecond),
+                static_cast<std::int64_t>(1 + n % 3) * 10 * kSecond - 2 * kSecond)
+          << n;
+    EXPECT_EQ(after.debt(0, key(kKeys), 77 * kSecond), 0);
+    EXPECT_EQ(after.debt(1, {}, 77 * kSecond), 0) << "a tenth of a second has come back meanwhile";
+    Charge again{.limit = &after.limit(0), .key = key(2), .units = 3};
+    EXPECT_EQ(test_and_charge(*after.policy->table, {&again, 1}, 77 * kSecond, 0), &again);
+  }
+}
+
+TEST_F(LimitsState, WhatHasComeBackIsNotKept) {
+  const KeptLimits kept = taken_from(before, 25 * kSecond);
+  EXPECT_EQ(kept.keys(), kKeys / 3) << "those that were charged for three";
+  EXPECT_EQ(taken_from(before, 40 * kSecond).keys(), 0U);
+}
+
+TEST_F(LimitsState, OfOtherTermsItIsConverted) {
+  Process after(std::size_t{4} << 20, 0, {1, 1s, 2});
+  import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
+  EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
+  EXPECT_EQ(after.debt(0, key(2), kSecond), 2 * kSecond) << "at most all that can be owed";
+}
+
+TEST_F(LimitsState, OfALimitThatThereIsNoMoreItIsDropped) {
+  Process after(std::size_t{4} << 20, 5, {1, 10s, 5}, "b");
+  import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
+  for (std::uint64_t n = 0; n < 100; ++n) EXPECT_EQ(after.debt(0, key(n), kSecond), 0);
+  EXPECT_EQ(after.debt(1, {}, kSecond), kSecond / 10);
+}
+
+}  // namespace
+}  // namespace gatehouse::filters
