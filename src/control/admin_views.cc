@@ -136,7 +136,8 @@ AdminReply show_explanation(AdminCall call) {
     }
   });
   if (!trouble.empty()) co_return problem(call.x, 400, trouble);
-  auto answer = explain(*snapshot, question, call.control.loop().wall());
+  const net::Loop& loop = call.control.loop();
+  auto answer = explain(*snapshot, question, loop.wall(), loop.now());
   if (!answer) co_return problem(call.x, 400, answer.error());
   co_return json_reply(call.x, 200, explanation_json(*answer, snapshot->spec()));
 }

@@ -109,10 +109,20 @@ std::optional<gateway::Explanation> explain_preflight(const gateway::Router& rou
   return e;
 }
 
+// A request that the gateway refuses before its limits are asked meets those that need no route.
+std::vector<gateway::LimitFinding> limits_met(const Explained& e, const gateway::Snapshot& snapshot,
+                                              const gateway::RouteQuery& query, std::optional<Time> moment) {
+  const auto inspector = snapshot.filters().find<gateway::LimitInspector>();
+  if (!inspector) return {};
+  const auto route = e.served() ? std::optional(e.route.choice.route) : std::nullopt;
+  const auto* identity = e.credentials ? e.credentials->caller.identity : nullptr;
+  return inspector->inspect(query, identity, snapshot.spec(), route, moment);
+}
+
 }  // namespace
 
 std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot, const Question& question,
-                                              WallTime now) {
+                                              WallTime now, std::optional<Time> moment) {
   const gateway::Router& router = snapshot.router();
   const config::Spec& spec = snapshot.spec();
   BlockPool pool;
@@ -165,6 +175,7 @@ std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot,
   e.route = gateway::explain(router, spec, query, scratch);
   if (inspector && e.route.choice.kind == gateway::RouteChoice::Kind::found)
     e.auth = inspector->judge(*e.credentials, query, spec, spec.routes[e.route.choice.route]);
+  e.limits = limits_met(e, snapshot, query, moment);
   if (e.credentials) e.credentials->caller.identity = nullptr;  // the arena's
   return e;
 }
@@ -210,6 +221,36 @@ std::string findings_json(const gateway::CredentialFindings& f) {
   return json.take();
 }
 
+namespace {
+
+void put_limits(JsonText& json, const std::vector<gateway::LimitFinding>& limits) {
+  json.key("limits").begin_array();
+  for (const auto& f : limits) {
+    json.begin_object().field("name", f.name).field("rate", f.rate);
+    if (!f.per.empty()) json.field("per", f.per).field("key", f.counted);
+    if (f.dry_run) json.field("dry_run", true);
+    if (f.level) {
+      json.field("burst", f.level->burst).field("remaining", f.level->remaining);
+      json.field("wait_ms", static_cast<std::uint64_t>((f.level->wait.count() + 999'999) / 1'000'000));
+    }
+    json.end_object();
+  }
+  json.end_array();
+}
+
+std::string limits_text(const std::vector<gateway::LimitFinding>& limits) {
+  std::string out;
+  for (const auto& f : limits) {
+    out += fmt::format("{}  {}: {}", out.empty() ? "\nlimits:\n" : "", f.name, f.rate);
+    if (!f.per.empty()) out += fmt::format(" per {}, counted for {}", f.per, without_controls(f.counted));
+    if (f.level) out += fmt::format(", {} of {} left", f.level->remaining, f.level->burst);
+    out += f.dry_run ? " (dry run)\n" : "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string explanation_json(const Explained& explained, const config::Spec& spec) {
   const gateway::Explanation& e = explained.route;
   JsonText json;
@@ -229,6 +270,7 @@ std::string explanation_json(const Explained& explained, const config::Spec& spe
         .field("status", explained.auth->status);
     json.field("why", explained.auth->why).end_object();
   }
+  if (!explained.limits.empty()) put_limits(json, explained.limits);
   json.key("routes").begin_array();
   for (const auto& r : e.routes) {
     json.begin_object().field("name", r.name).field("verdict", kind_name(r.kind)).field("text", r.text);
@@ -257,6 +299,7 @@ std::string explanation_text(const Explained& explained, const config::Spec& spe
     out += fmt::format("credentials: {}\n{}",
                        explained.credentials->method.empty() ? "none" : explained.credentials->method,
                        explained.credentials->checks.empty() ? "" : findings_text(*explained.credentials));
+  out += limits_text(explained.limits);
   bool header = false;
   for (const auto& r : e.routes) {
     if (r.kind == gateway::RouteVerdict::Kind::chosen) continue;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "config/spec.h"
 #include "gateway/identity.h"
+#include "gateway/limit_findings.h"
 #include "gateway/route_explain.h"
 #include "gateway/snapshot.h"
 
@@ -33,14 +34,16 @@ struct Explained {
   // `auth`.
   std::optional<gateway::CredentialFindings> credentials{};  // without its `caller.identity`
   std::optional<gateway::AuthOutcome> auth{};                // where there is a route
+  std::vector<gateway::LimitFinding> limits{};               // that it meets
   bool served() const noexcept {
     return route.choice.kind == gateway::RouteChoice::Kind::found && (!auth || auth->status == 0);
   }
 };
 
-// An error says why this is no request that could be served.
+// An error says why this is no request that could be served. `moment`: of the process that serves `snapshot`;
+// nullopt: this is another one, which does not know what has been used up of limits.
 std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot, const Question& question,
-                                              WallTime now);
+                                              WallTime now, std::optional<Time> moment = std::nullopt);
 
 std::string explanation_json(const Explained& e, const config::Spec& spec);
 std::string explanation_text(const Explained& e, const config::Spec& spec);

@@ -137,6 +137,16 @@ gatewayTest('gatehouse limits: shows what is left and who was refused most; rese
   assert.equal(anonymous.status, 401);
 });
 
+gatewayTest('explain: which limits a request meets, and in the running gateway how much is left', async (t) => {
+  const g = await t.gateway({ limits: { default: '60/h burst 3' }, routes: kRoutes });
+  await t.request(g, '/a/x');
+  const explained = (await g.admin('/explain?url=/a/x')).json();
+  assert.deepEqual(explained.limits, [{ name: 'default', rate: '60/h burst 3', per: 'ip', key: '127.0.0.1', burst: 3, remaining: 2, wait_ms: 0 }]);
+  assert.equal((await g.admin('/explain?url=/nowhere')).json().limits.length, 1, 'refused, and charged all the same');
+  const told = spawnSync(kBinary, ['explain', g.file, 'GET', '/a/x', '--client', '192.0.2.7'], { encoding: 'utf8', timeout: 20_000 });
+  assert.match(told.stdout, /\nlimits:\n  default: 60\/h burst 3 per ip, counted for 192\.0\.2\.7\n/);
+});
+
 gatewayTest('a dry run refuses nobody, and says whom it would', async (t) => {
   const g = await t.gateway({ limits: { tried: { rate: '1/h per ip', dry_run: true } }, routes: kRoutes });
   assert.equal(await admitted(t, g, 4), 4);

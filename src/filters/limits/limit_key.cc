@@ -23,16 +23,15 @@ std::string_view header(const http::RequestHead& request, std::string_view name)
   return {};
 }
 
-std::string_view text_of(const LimitUse& use, gateway::Exchange& x) {
-  const gateway::Identity* identity = x.identity();
+std::string_view text_of(const LimitUse& use, const Countable& x) {
   switch (use.by().kind) {
-    case By::user: return identity ? identity->user : std::string_view{};
-    case By::claim: return identity ? attribute(*identity, use.claim) : std::string_view{};
+    case By::user: return x.identity ? x.identity->user : std::string_view{};
+    case By::claim: return x.identity ? attribute(*x.identity, use.claim) : std::string_view{};
     case By::key:
-      return identity && identity->issuer == config::kApiKeysName ? identity->user : std::string_view{};
-    case By::header: return header(x.request(), use.by().name);
-    case By::route: return x.route() ? std::string_view(x.route()->name) : std::string_view{};
-    case By::service: return x.record().service;
+      return x.identity && x.identity->issuer == config::kApiKeysName ? x.identity->user : std::string_view{};
+    case By::header: return header(x.request, use.by().name);
+    case By::route: return x.route;
+    case By::service: return x.service;
     case By::all:
     case By::ip: break;
   }
@@ -53,10 +52,18 @@ LimitKey mixed(const Hash128& value, const LimitKey& identity) noexcept {
 
 }  // namespace
 
-CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused) {
+Countable countable(gateway::Exchange& x) {
+  return {.request = x.request(),
+          .client = x.client(),
+          .identity = x.identity(),
+          .route = x.route() ? std::string_view(x.route()->name) : std::string_view{},
+          .service = x.record().service};
+}
+
+CountedBy counted_by(const LimitUse& use, const Countable& x, bool refused) {
   if (use.by().kind == By::all) return {};
   const std::string_view text = refused ? std::string_view{} : text_of(use, x);
-  if (text.empty()) return {.kind = Kind::address, .address = network_of(x.client())};
+  if (text.empty()) return {.kind = Kind::address, .address = network_of(x.client)};
   return {.kind = use.by().kind == By::header ? Kind::header : Kind::text, .text = text};
 }
 
@@ -78,7 +85,7 @@ LimitKey RequestKeys::of(const LimitUse& use) {
       return mixed(hash, use.identity);
     }
   }
-  if (!address_) address_ = hash_of(network_of(x_.client()), secret_);
+  if (!address_) address_ = hash_of(network_of(x_.client), secret_);
   return mixed(*address_, use.identity);
 }
 

@@ -22,8 +22,18 @@ struct CountedBy {
   IpAddress address{};  // IPv6: the network of 64 bits
 };
 
+// What of a request it may be counted by.
+struct Countable {
+  const http::RequestHead& request;
+  const IpAddress& client;
+  const gateway::Identity* identity = nullptr;
+  std::string_view route{};  // its name
+  std::string_view service{};
+};
+Countable countable(gateway::Exchange& x);
+
 // `refused`: of a request that was refused before anybody's limits were asked; it is counted by address.
-CountedBy counted_by(const LimitUse& use, gateway::Exchange& x, bool refused);
+CountedBy counted_by(const LimitUse& use, const Countable& x, bool refused);
 
 // The key of it in the table: a keyed hash of the value, and what sets the limit apart from others.
 LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& secret) noexcept;
@@ -31,12 +41,12 @@ LimitKey key_of(const LimitUse& use, const CountedBy& counted, const SipKey& sec
 // The same for all limits of one request, each value hashed once.
 class RequestKeys {
  public:
-  RequestKeys(gateway::Exchange& x, bool refused, const SipKey& secret) noexcept
+  RequestKeys(const Countable& x, bool refused, const SipKey& secret) noexcept
       : x_(x), refused_(refused), secret_(secret) {}
   LimitKey of(const LimitUse& use);
 
  private:
-  gateway::Exchange& x_;
+  const Countable x_;
   const bool refused_;
   const SipKey& secret_;
   std::optional<Hash128> user_;

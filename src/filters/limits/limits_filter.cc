@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "filters/limits/limit_headers.h"
+#include "filters/limits/limit_inspection.h"
 #include "filters/limits/limit_key.h"
 #include "filters/limits/limit_policy.h"
 #include "filters/limits/limiter.h"
@@ -56,7 +57,7 @@ std::uint64_t units_of(const LimitCost& cost, const http::RequestHead& request, 
 class Meeting {
  public:
   Meeting(const LimitPolicy& policy, Exchange& x, bool refused)
-      : x_(x), refused_(refused), keys_(x, refused, policy.table->secret()) {
+      : x_(x), refused_(refused), keys_(countable(x), refused, policy.table->secret()) {
     met_.uses = x.arena().make_array<const LimitUse*>(policy.most);
     met_.charges = x.arena().make_array<Charge>(policy.most);
     met_.asked = true;
@@ -107,7 +108,7 @@ void note(const LimitPolicy& policy, const MetLimits& met, const Charge* refusin
   if (refusing == nullptr) return;
   const LimitUse& use = use_of(met, *refusing);
   x.record().limit = use.limit->name();
-  x.record().limit_key = shown(counted_by(use, x, refused), refusing->key, x.arena());
+  x.record().limit_key = shown(counted_by(use, countable(x), refused), refusing->key, x.arena());
   if (for_real && !use.limit->is_whole())
     policy.talkers->note(x.worker().index(), use.limit->number(), refusing->key, x.record().limit_key, now);
 }
@@ -214,9 +215,12 @@ Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Repl
 
 template <class Context>
 std::shared_ptr<LimitPolicy> policy_of(const Context& context, config::Diagnostics& diagnostics) {
-  return context.filters.template shared<LimitPolicy>([&] {
+  const auto policy = context.filters.template shared<LimitPolicy>([&] {
     return compile_limits(context.spec, context.registry, context.snapshot.conditions, diagnostics);
   });
+  context.filters.template shared<gateway::LimitInspector>(
+      [&] { return limit_inspector(policy, context.snapshot.conditions); });
+  return policy;
 }
 
 class LimitsFilter final : public gateway::FilterKind {
