@@ -16,6 +16,7 @@ import time
 
 import bench_identity
 import bench_limits
+import bench_recovery
 import bench_small_company
 import bench_tls
 import bench_websocket
@@ -24,7 +25,7 @@ from proxies import Field, free_port
 from traffic import BROWSER_HEADERS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OTHERS = bench_tls.ROWS | bench_websocket.ROWS | bench_identity.ROWS | bench_limits.ROWS | bench_small_company.ROWS
+OTHERS = bench_tls.ROWS | bench_websocket.ROWS | bench_identity.ROWS | bench_limits.ROWS | bench_small_company.ROWS | bench_recovery.ROWS
 ROWS = "cost64 cost256 instructions browser download upload latency routes idle start syscalls allocations".split() + list(OTHERS)
 
 

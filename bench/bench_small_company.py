@@ -1,11 +1,8 @@
 """The small company: examples/small-company as it stands, with its 20 services on this machine; 5 000 requests a second in an open loop for a minute, beside nginx and
-HAProxy doing what they can of it. And a crash: how long until the next process serves."""
+HAProxy doing what they can of it."""
 import os
 import re
-import signal
-import socket
 import statistics
-import time
 
 from bench_identity import CLIENTS, HAPROXY, asked, callers, said, sure
 from bench_limits import STICK
@@ -67,35 +64,4 @@ def asked_at(field, port, seconds, pool, paths):
     return said("the service alone", out.stdout, out.stderr, {"200"})
 
 
-def first_answer(port, begun):
-    """Milliseconds from `begun` until somebody answers there."""
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as s:
-                s.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                if s.recv(100).startswith(b"HTTP/1.1 200"):
-                    return (time.monotonic() - begun) * 1000
-        except OSError:
-            pass
-        if time.monotonic() - begun > 20:
-            raise SystemExit("nobody serves any more")
-
-
-def recovery(report, options, field):
-    """kill -9, and at once the next process, as a supervisor does it; with 1 000 users' limits and the configuration kept."""
-    pool = Pool(field.folder, USERS)
-    proxy, config, paths = company(field, pool)
-    asked(field, proxy, 8, pool, f"rate={RATE}", paths)  # what is kept is written every five seconds
-    times = []
-    for _ in range(options.rounds * 4):
-        os.killpg(proxy.process.pid, signal.SIGKILL)
-        proxy.process.wait()
-        begun = time.monotonic()
-        proxy = field.spawn_at_once("gatehouse", [field.binary, "run", config], proxy.port)
-        times.append(first_answer(proxy.port, begun))
-    median, worst = statistics.median(times), max(times)
-    report.say(f"\n### kill -9 and the next process: until it answers\n\nmedian {median:.0f} ms, worst of {len(times)}: {worst:.0f} ms")
-    report.row("kill -9: until the next process answers", f"{median:.0f} ms (worst {worst:.0f})", "below 100 ms", worst < 100)
-
-
-ROWS = {"small-company": small_company, "recovery": recovery}
+ROWS = {"small-company": small_company}

@@ -3,14 +3,14 @@
    train.py BINARY
 
 What is listed here is laid out for speed, what is not for size. So it holds what production does all day, in its rough
-proportions: small requests first, then browsers, bodies, TLS, routes with conditions, edited headers, refusals, tokens."""
+proportions: small requests first, then browsers, bodies, TLS, routes with conditions, edited headers, refusals, tokens, limits."""
 import http.client
 import socket
 import sys
 import tempfile
 
 from tokens import Pool
-from traffic import BROWSER_HEADERS, CASES, SMALL, Case, Gateway, Traffic, request, secure, token_case
+from traffic import BROWSER_HEADERS, CASES, LIMITS, SMALL, Case, Gateway, Traffic, request, secure, token_case
 
 ROUTES = """\
 routes:
@@ -91,17 +91,17 @@ def with_rules(binary):
     gateway.stop()
 
 
-def with_tokens(binary):
-    """A thousand users, each of whom is seen again and again, as they are; and who is turned away."""
+def with_tokens(binary, more="", rounds=4):
+    """A thousand users, each of whom is seen again and again, as they are; and who is turned away. `more`: lines of the configuration."""
     with tempfile.TemporaryDirectory() as folder:
         pool = Pool(folder, 1000)
         send = ", send: {x-user: user, authorization: remove}"
         traffic = Traffic()
-        gateway = Gateway(binary, traffic.port, extra=pool.auth(send) + 'routes:\n  - {path: /api/*, to: api, when: {claim.sub: "*"}}\n')
+        gateway = Gateway(binary, traffic.port, extra=pool.auth(send) + more + 'routes:\n  - {path: /api/*, to: api, when: {claim.sub: "*"}}\n')
         traffic.connect(gateway.port, 32)
         with open(pool.tokens, "rb") as f:
             tokens = [line.strip() for line in f]
-        for _ in range(8):
+        for _ in range(rounds):
             for token in tokens:
                 traffic.run(token_case(token), 32)
         forged = tokens[0][:-8] + b"AAAAAAAA"
@@ -112,11 +112,30 @@ def with_tokens(binary):
         gateway.stop()
 
 
+def with_limits(binary):
+    """Limits that nobody reaches, one, two and three of them, and one that refuses nearly all."""
+    for limits in ("limits: {default: 1000000/s}\n", "limits: {default: 1000000/s, address: 1000000/s per ip}\n", LIMITS):
+        traffic = Traffic()
+        gateway = Gateway(binary, traffic.port, extra=limits)
+        traffic.connect(gateway.port, 32)
+        traffic.run(CASES[0], 10_000)
+        traffic.close()
+        gateway.stop()
+    traffic = Traffic()
+    gateway = Gateway(binary, traffic.port, extra="limits: {default: 10/h}\n")
+    for _ in range(1000):
+        once(gateway.port, b"Connection: close\r\n")
+    traffic.close()
+    gateway.stop()
+
+
 def main(binary):
     plain(binary)
     over_tls(binary)
     with_rules(binary)
     with_tokens(binary)
+    with_tokens(binary, "limits: {default: 1000000/s per user}\n")
+    with_limits(binary)
 
 
 main(sys.argv[1])

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "net/socket_calls.h"
+
 namespace gatehouse::net {
 namespace {
 
@@ -79,8 +81,8 @@ void EpollPoller::remove(Ticket ticket) noexcept {
 
 void EpollPoller::poll(Time until, Loop& loop) {
   std::array<epoll_event, 256> events;
-  int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
-                       milliseconds_until(until, loop.turn_ended()));
+  int n = system_epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                            milliseconds_until(until, loop.turn_ended()));
   loop.woken();
   for (int i = 0; i < n; ++i) {
     const epoll_event& e = events[static_cast<std::size_t>(i)];

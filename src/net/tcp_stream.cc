@@ -7,20 +7,22 @@
 
 #include <cerrno>
 
+#include "net/socket_calls.h"
+
 namespace gatehouse::net {
 namespace {
 
 bool would_block(int e) noexcept { return e == EAGAIN || e == EWOULDBLOCK; }
 
 ssize_t send_slices(int fd, const SliceList& data) noexcept {
-  if (data.count() == 1) return ::send(fd, data[0].data(), data[0].size(), MSG_NOSIGNAL);
+  if (data.count() == 1) return system_send(fd, data[0].data(), data[0].size(), MSG_NOSIGNAL);
   std::array<iovec, SliceList::kMax> parts;
   for (std::size_t i = 0; i < data.count(); ++i)
     parts[i] = {const_cast<char*>(data[i].data()), data[i].size()};  // NOLINT: iovec has no const
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = data.count();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return system_sendmsg(fd, message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -57,7 +59,7 @@ void SocketStream::abort() noexcept {
 bool SocketStream::probe_stale() noexcept {
   if (hung_up_) return true;
   char byte = 0;
-  ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  ssize_t n = system_recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (n >= 0 || !would_block(errno)) return true;
   readable_ = false;  // the last read happened to fill its block to the brim
   return false;
@@ -71,7 +73,7 @@ void SocketStream::reset_on_close() noexcept {
 bool SocketStream::try_recv(RecvOp& op) noexcept {
   BlockRef block = loop().blocks().get(op.size_hint);
   for (;;) {
-    ssize_t n = ::recv(fd_, block->data(), block->capacity(), 0);
+    ssize_t n = system_recv(fd_, block->data(), block->capacity(), 0);
     if (n > 0) {
       auto size = static_cast<std::size_t>(n);
       // A short read has emptied the socket (epoll(7)): no second recv for EAGAIN. But a FIN that is already

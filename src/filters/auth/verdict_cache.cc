@@ -36,8 +36,12 @@ std::size_t VerdictCache::offset_of(const Entry& e) const noexcept {
   return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(&e) - memory_.get());
 }
 
+std::uint64_t VerdictCache::hash_of(std::string_view token) const noexcept {
+  return hash64(token.substr(token.size() - std::min(token.size(), kHashed)), seed_);
+}
+
 VerdictCache::Entry* VerdictCache::find(std::string_view token) noexcept {
-  const std::uint64_t hash = hash64(token, seed_);
+  const std::uint64_t hash = hash_of(token);
   for (std::size_t i = hash & mask_; index_[i].place != 0; i = (i + 1) & mask_) {
     if (index_[i].hash != static_cast<std::uint32_t>(hash)) continue;
     Entry& e = at((index_[i].place - 1) * kUnit);
@@ -63,7 +67,7 @@ bool VerdictCache::insert(std::string_view token, const Verdict& verdict, std::s
   e->size_ = static_cast<std::uint32_t>(size);
   e->token_size_ = static_cast<std::uint32_t>(token.size());
   e->attributes_size_ = static_cast<std::uint32_t>(attributes.size());
-  e->hash_ = hash64(token, seed_);
+  e->hash_ = hash_of(token);
   auto* texts = reinterpret_cast<char*>(e + 1);
   std::ranges::copy(attributes, std::ranges::copy(token, texts).out);
   head_ += size;
