@@ -4,9 +4,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import test from 'node:test';
 import { Gatehouse, kBinary, kToken, temporaryFolder } from './lib/gatehouse.mjs';
 import { haveKeys, identityTest } from './lib/identity.mjs';
 import { Load } from './lib/load.mjs';
+import { freePort } from './lib/service.mjs';
 import { assert, assertProblem, gatewayTest } from './lib/test.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -145,6 +147,29 @@ gatewayTest('explain: which limits a request meets, and in the running gateway h
   assert.equal((await g.admin('/explain?url=/nowhere')).json().limits.length, 1, 'refused, and charged all the same');
   const told = spawnSync(kBinary, ['explain', g.file, 'GET', '/a/x', '--client', '192.0.2.7'], { encoding: 'utf8', timeout: 20_000 });
   assert.match(told.stdout, /\nlimits:\n  default: 60\/h burst 3 per ip, counted for 192\.0\.2\.7\n/);
+});
+
+gatewayTest('what nobody serves is not charged: preflights that the gateway answers, a listener that sends everybody to https', async (t) => {
+  const port = await freePort();
+  const g = await t.gateway({
+    limits: { default: '3/h' },
+    listen: { clear: { port, bind: '127.0.0.1', redirect: 'https' } },
+    routes: [{ path: '/a/*', reply: { body: 'a' }, cors: { origins: ['https://shop.example.com'] } }],
+  });
+  const headers = { origin: 'https://shop.example.com', 'access-control-request-method': 'GET' };
+  for (let i = 0; i < 5; ++i) assert.equal((await t.request(g, '/a/x', { method: 'OPTIONS', headers })).status, 204);
+  for (let i = 0; i < 5; ++i) assert.equal((await t.request({ port }, '/a/x')).status, 308);
+  assert.equal(await admitted(t, g, 5), 3);
+});
+
+test('a table that there is no address space for is an error in one line', () => {
+  const folder = temporaryFolder();
+  const file = path.join(folder, 'gatehouse.yaml');
+  fs.writeFileSync(file, 'listen: 8080\nlimit_memory: 512GB\nlimits: {default: 3/h}\nroutes: [{path: /a, reply: {body: a}}]\n');
+  const r = spawnSync('prlimit', [`--as=${4 * 2 ** 30}`, kBinary, 'check', file], { encoding: 'utf8', timeout: 20_000 });
+  assert.equal(r.status, 1, r.stderr);
+  assert.match(r.stderr, /`limit_memory`: the system has no address space for 549755813888 bytes/);
+  fs.rmSync(folder, { recursive: true });
 });
 
 gatewayTest('a dry run refuses nobody, and says whom it would', async (t) => {

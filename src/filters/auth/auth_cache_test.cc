@@ -149,7 +149,7 @@ TEST_F(AuthCache, AFloodOfForgedTokensIsA429ForItsAddressOnly) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(status(forged(std::to_string(i))), 401);
   Request r(gateway, "/a/x", bearer(forged("one too many")));
   EXPECT_EQ(r.status(), 429);
-  EXPECT_EQ(r.answer("retry-after"), "1");
+  EXPECT_THAT(r.answer("retry-after"), ::testing::AnyOf("1", "2"));
   EXPECT_EQ(r.answer("www-authenticate"), "");
   EXPECT_EQ(counts.verified_bad.value(), 50U);
   EXPECT_EQ(counts.refused_rate.value(), 1U);

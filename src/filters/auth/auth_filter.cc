@@ -8,6 +8,7 @@
 #include "filters/auth/authenticator.h"
 #include "filters/auth/challenge.h"
 #include "gateway/exchange.h"
+#include "gateway/retry_after.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -34,7 +35,8 @@ net::Task<Verdict> refuse_and_tell(const AuthPolicy& policy, Exchange& x, const 
     if (status == 401 || (error.code == Errc::insufficient && x.identity()->method == "jwt"))
       add_challenge(error, challenge, reply.head->headers, x.arena());
     if (status == 429)
-      add_retry_after(policy.bad->wait(x.client(), x.worker().loop().now()), reply.head->headers, x.arena());
+      gateway::add_retry_after(policy.bad->wait(x.client(), x.worker().loop().now()),
+                               x.worker().loop().random(), reply.head->headers, x.arena());
   }
   co_return Verdict::reply(std::move(reply));
 }

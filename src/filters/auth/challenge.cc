@@ -1,9 +1,5 @@
 #include "filters/auth/challenge.h"
 
-#include <algorithm>
-#include <charconv>
-#include <chrono>
-
 namespace gatehouse::filters {
 namespace {
 
@@ -33,14 +29,6 @@ std::string_view bearer(const Error& error, const Challenge& challenge, Arena& a
 void add_challenge(const Error& error, const Challenge& challenge, http::HeaderTable& headers, Arena& arena) {
   if (challenge.bearer) headers.add(kName, bearer(error, challenge, arena));
   if (challenge.api_key && error.code != Errc::insufficient) headers.add(kName, kApiKey);
-}
-
-void add_retry_after(Duration wait, http::HeaderTable& headers, Arena& arena) {
-  const auto seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
-  constexpr std::size_t kDigits = 20;
-  auto* text = static_cast<char*>(arena.allocate(kDigits, 1));
-  const char* end = std::to_chars(text, text + kDigits, seconds).ptr;
-  headers.set(http::HeaderId::retry_after, {text, end});
 }
 
 }  // namespace gatehouse::filters

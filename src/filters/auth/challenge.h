@@ -1,11 +1,10 @@
-// WWW-Authenticate and Retry-After: what a refusal tells a client's library.
+// WWW-Authenticate: what a refusal tells a client's library.
 #pragma once
 
 #include <string_view>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/time.h"
 #include "http/header.h"
 
 namespace gatehouse::filters {
@@ -21,8 +20,5 @@ struct Challenge {
 // RFC 6750 section 3. Where there were no credentials, or of another kind, no `error` is said (section 3.1).
 // `error` is one of auth's; its detail is fit for a quoted string, as all static texts are.
 void add_challenge(const Error& error, const Challenge& challenge, http::HeaderTable& headers, Arena& arena);
-
-// Whole seconds, at least one.
-void add_retry_after(Duration wait, http::HeaderTable& headers, Arena& arena);
 
 }  // namespace gatehouse::filters

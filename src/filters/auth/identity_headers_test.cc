@@ -90,12 +90,5 @@ TEST_F(HeadersTest, Challenges) {
             "Bearer realm=\"gatehouse\", error=\"insufficient_scope\", error_description=\"no\"\n");
 }
 
-TEST_F(HeadersTest, RetryAfterIsInWholeSeconds) {
-  add_retry_after(Duration{}, headers, arena);
-  EXPECT_EQ(value("retry-after"), "1");
-  add_retry_after(1001ms, headers, arena);
-  EXPECT_EQ(value("retry-after"), "2");
-}
-
 }  // namespace
 }  // namespace gatehouse::filters

@@ -78,12 +78,4 @@ void add_limit_headers(const MetLimits& met, http::HeaderTable& headers, Arena& 
   if (const std::uint32_t i = tightest(met, is_legacy); i < met.count) add_legacy(met, i, headers, arena);
 }
 
-void add_jittered_retry_after(std::int64_t wait, Random& random, http::HeaderTable& headers, Arena& arena) {
-  if (wait == kForever) return;
-  const std::uint64_t least = std::max<std::uint64_t>(1, seconds_up(wait));
-  const std::uint64_t most = std::min<std::uint64_t>(std::max<std::uint64_t>(1, least / 4), 3600);
-  const std::uint64_t jitter = random.below(static_cast<std::uint32_t>(most) + 1);
-  headers.set(http::HeaderId::retry_after, number_text(least + jitter, arena));
-}
-
 }  // namespace gatehouse::filters

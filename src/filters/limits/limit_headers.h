@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "base/random.h"
 #include "filters/limits/limit_policy.h"
 #include "filters/limits/limiter.h"
 #include "http/header.h"
@@ -22,9 +21,5 @@ struct MetLimits {
 // RateLimit-Policy names all of them, RateLimit the one that leaves the least; X-RateLimit-* tell about that
 // one too.
 void add_limit_headers(const MetLimits& met, http::HeaderTable& headers, Arena& arena);
-
-// Whole seconds, rounded up, and up to a quarter more (at least one second), so that those who were refused
-// together do not come back together. `wait` in nanoseconds.
-void add_jittered_retry_after(std::int64_t wait, Random& random, http::HeaderTable& headers, Arena& arena);
 
 }  // namespace gatehouse::filters

@@ -43,7 +43,7 @@ std::string header_name(const std::string& name) {
   return out;
 }
 
-// The one of the process, whatever size was asked for first.
+// The one of the process, whatever size was asked for first. `bytes` are available.
 std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
   return registry.get<SharedLimitTable>("limits", [&] {
     auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
@@ -63,7 +63,7 @@ class LimitsCompiler {
       : spec_(spec), registry_(registry), conditions_(conditions), diagnostics_(diagnostics) {}
 
   std::shared_ptr<LimitPolicy> run() {
-    policy_->table = limit_table_of(registry_, spec_.limit_memory);
+    policy_->table = table();
     policy_->talkers = registry_.get<SharedTalkers>(
         "limits", [&] { return std::make_shared<SharedTalkers>(registry_.process().workers); });
     if (policy_->table->bytes() != SharedLimitTable::bytes_of(spec_.limit_memory))
@@ -84,6 +84,16 @@ class LimitsCompiler {
   }
 
  private:
+  std::shared_ptr<SharedLimitTable> table() {
+    if (ZeroedMemory::available(SharedLimitTable::bytes_of(spec_.limit_memory)))
+      return limit_table_of(registry_, spec_.limit_memory);
+    diagnostics_.push_back(
+        {config::Diagnostic::Level::error,
+         {},
+         fmt::format("`limit_memory`: the system has no address space for {} bytes", spec_.limit_memory),
+         {}});
+    return std::make_shared<SharedLimitTable>(SharedLimitTable::kLeastBytes);  // nobody gets to see it
+  }
   const LimitUse* add(const config::LimitSpec& spec) {
     auto use = std::make_unique<LimitUse>();
     use->rate = spec.rate;

@@ -13,6 +13,7 @@
 #include "filters/limits/limits_task.h"
 #include "gateway/exchange.h"
 #include "gateway/problem.h"
+#include "gateway/retry_after.h"
 #include "gateway/worker.h"
 
 namespace gatehouse::filters {
@@ -130,7 +131,9 @@ Reply reply_to(const MetLimits& met, const Charge& refusing, Exchange& x, Reply 
     if (x.request().method != http::Method::head)
       usual.body = upstream::make_in<upstream::TextBody>(x.arena(), spec->body.reveal());
   }
-  add_jittered_retry_after(refusing.wait, x.worker().loop().random(), usual.head->headers, x.arena());
+  if (refusing.wait != kForever)
+    gateway::add_retry_after(Duration(refusing.wait), x.worker().loop().random(), usual.head->headers,
+                             x.arena());
   add_limit_headers(met, usual.head->headers, x.arena());
   return usual;
 }

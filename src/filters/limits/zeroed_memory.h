@@ -7,7 +7,9 @@ namespace gatehouse::filters {
 
 class ZeroedMemory {
  public:
-  explicit ZeroedMemory(std::size_t bytes);  // ends the process where there is no address space for it
+  // Whether there is address space for so much.
+  static bool available(std::size_t bytes) noexcept;
+  explicit ZeroedMemory(std::size_t bytes);  // ends the process where it is not available
   ~ZeroedMemory();
   ZeroedMemory(const ZeroedMemory&) = delete;
   void* data() const noexcept { return data_; }  // page-aligned
