@@ -25,6 +25,7 @@ const kStricter = new Map(Object.entries({
     'RSA with padding in its exponent', 'RSA with padding in its modulus', 'RSA with a space in its modulus', 'padding behind the signature', 'a space behind',
     'a line feed behind', 'a space in the payload', 'a line feed in the header', 'a line feed in the signature', 'unused bits of the signature'],
   'RFC 7518 section 6.2.1.2: a coordinate has the size of the curve': ['EC with a coordinate too long'],
+  'RFC 8017 section 8.1.2: a signature is as long as the modulus; a shorter spelling would be another token': ['PS256: its leading zero left out'],
   'RFC 8259: texts are UTF-8 without a byte order mark or half characters': [
     'payload: half a character', 'payload: the other half of a character', 'payload: a byte order mark', 'header: half a character in a name'],
   'sizes are bounded': ['more than the limit', 'payload: nested to 17', 'payload: nested to 3000', 'header: nested to 17'],
