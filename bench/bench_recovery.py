@@ -85,6 +85,8 @@ def million(report, options, field):
     time.sleep(6)
     full = cpu_share(proxy, seconds)
     size = os.path.getsize(f"{field.folder}/million.state/limits")
+    if size < 28 * MILLION * 0.99:
+        raise SystemExit(f"the file has room for {size // 28} keys")
     times = []
     for _ in range(options.rounds * 2):
         os.killpg(proxy.process.pid, signal.SIGKILL)
@@ -134,15 +136,17 @@ def survivor(report, options, field):
     def done(port, rate, connections):
         before = sum(proxy.cpu())
         figures = json.loads(run(callers(field, port, seconds, pool, *([f"rate={rate}"] if rate else []), connections=connections)).stdout)
-        return {int(k): v for k, v in figures["statuses"].items()}, sum(proxy.cpu()) - before
+        return {int(k): v for k, v in figures["statuses"].items()}, sum(proxy.cpu()) - before, figures.get("unsent", 0)
 
-    alone, _ = done(service, 0, AT_ONCE)  # so many clients keep it busy without end
+    alone, *_ = done(service, 0, AT_ONCE)  # so many clients keep it busy without end
     could = alone[200] / seconds
-    calm, calm_cpu = done(port, round(could / 2), 256)
-    rows, spent = done(port, round(3 * could), 256)
+    calm, calm_cpu, _ = done(port, round(could / 2), 256)
+    rows, spent, unsent = done(port, round(3 * could), 256)
     process.terminate()
     goodput, refused = rows[200] / seconds, rows.get(503, 0)
     other = sum(rows.values()) - rows[200] - refused
+    if unsent or refused < 1.8 * could * seconds:
+        raise SystemExit(f"that was not three times the load: {rows}, {unsent} not sent in time")
     each = calm_cpu / sum(calm.values())
     report.say(f"\n### The survivor of two: a service that can do {could:.0f} requests a second, {3 * could:.0f} offered\n\n{rows} in {seconds} s; "
                f"{each:.0f} us of CPU for a request at half of what it can, {(spent - rows[200] * each) / max(1, refused):.0f} us for a refusal at three times")

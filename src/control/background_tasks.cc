@@ -41,13 +41,20 @@ net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
     unread_.erase(name);
     co_return std::move(*text);
   }
-  parts_.log.warning(text.error() + "; it is left as it is, and not written, until it can be read");
+  parts_.log.warning(text.error() +
+                     "; it is left as it is, and not written over: put that right and restart, or remove it");
   unread_.insert(std::move(name));
   co_return std::nullopt;
 }
 
 net::Task<bool> BackgroundTasks::write(std::string name, std::string content) {
-  if (!parts_.files.write || unread_.contains(name)) co_return false;
+  if (!parts_.files.write) co_return false;
+  if (unread_.contains(name)) {
+    const auto there = co_await offload(parts_.offload, parts_.loop,
+                                        [read = parts_.files.read, name] { return read(name); });
+    if (!there || *there) co_return false;
+    unread_.erase(name);  // somebody has removed it
+  }
   auto written = co_await offload(parts_.offload, parts_.loop,
                                   [write = parts_.files.write, name = std::move(name),
                                    content = std::move(content)] { return write(name, content); });

@@ -65,7 +65,8 @@ class BackgroundTasks {
 
   Parts parts_;
   bool said_unwritable_ = false;
-  // Files that are there and could not be read: what stands in them may matter, so they stay as they are.
+  // Files that are there and could not be read: what stands in them may matter, so they stay as they are
+  // until they have been read or somebody has removed them.
   std::set<std::string> unread_;
   std::vector<std::unique_ptr<Entry>> entries_;  // last: they use the others
 };

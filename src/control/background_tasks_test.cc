@@ -163,7 +163,7 @@ TEST_F(BackgroundTasksTest, TheAdminApiShowsAndCommands) {
   EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=c").has(" lost"));
 }
 
-TEST_F(BackgroundTasksTest, AFileThatCannotBeReadIsNotWrittenUntilItCan) {
+TEST_F(BackgroundTasksTest, AFileThatCannotBeReadIsNotWrittenOver) {
   gateway->state["kept"] = "revocations";
   gateway->state_unreadable = true;
   ASSERT_TRUE(gateway->start());
@@ -173,6 +173,16 @@ TEST_F(BackgroundTasksTest, AFileThatCannotBeReadIsNotWrittenUntilItCan) {
   gateway->files["g.yaml"] = kTwo;
   ASSERT_EQ(gateway->admin("POST /reload").status, 200);
   EXPECT_EQ(seen.events.at(2), "recalled revocations");
+  EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" kept"));
+}
+
+TEST_F(BackgroundTasksTest, AFileThatCouldNotBeReadAndIsRemovedIsWrittenAnew) {
+  gateway->state["kept"] = "revocations";
+  gateway->state_unreadable = true;
+  ASSERT_TRUE(gateway->start());
+  gateway->state_unreadable = false;
+  EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" lost")) << "nobody has read it";
+  gateway->state.erase("kept");
   EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" kept"));
 }
 

@@ -109,11 +109,13 @@ std::optional<gateway::Explanation> explain_preflight(const gateway::Router& rou
   return e;
 }
 
-// A request that the gateway refuses before its limits are asked meets those that need no route.
+// A request that the gateway refuses before its limits are asked (401, 403, 404, 405) meets those that need
+// no route.
 std::vector<gateway::LimitFinding> limits_met(const Explained& e, const gateway::Snapshot& snapshot,
                                               const gateway::RouteQuery& query, std::optional<Time> moment) {
   const auto inspector = snapshot.filters().find<gateway::LimitInspector>();
-  if (!inspector) return {};
+  const std::uint16_t refused = e.auth ? e.auth->status : 0;
+  if (!inspector || (refused != 0 && refused != 401 && refused != 403)) return {};
   const auto route = e.served() ? std::optional(e.route.choice.route) : std::nullopt;
   const auto* identity = e.credentials ? e.credentials->caller.identity : nullptr;
   return inspector->inspect(query, identity, snapshot.spec(), route, moment);
@@ -175,7 +177,7 @@ std::expected<Explained, std::string> explain(const gateway::Snapshot& snapshot,
   e.route = gateway::explain(router, spec, query, scratch);
   if (inspector && e.route.choice.kind == gateway::RouteChoice::Kind::found)
     e.auth = inspector->judge(*e.credentials, query, spec, spec.routes[e.route.choice.route]);
-  e.limits = limits_met(e, snapshot, query, moment);
+  if (!listener->redirect) e.limits = limits_met(e, snapshot, query, moment);
   if (e.credentials) e.credentials->caller.identity = nullptr;  // the arena's
   return e;
 }

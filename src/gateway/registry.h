@@ -47,6 +47,12 @@ class StateRegistry {
   std::shared_ptr<T> get(std::string_view key) {
     return get<T>(key, [] { return std::make_shared<T>(); });
   }
+  // Null: there is none.
+  template <class T>
+  std::shared_ptr<T> find(std::string_view key) const {
+    const auto entry = entries_.find({std::type_index(typeid(T)), std::string(key)});
+    return entry == entries_.end() ? nullptr : std::static_pointer_cast<T>(entry->second);
+  }
   // Forgets what nobody else holds; after a publication that all workers have acknowledged.
   void collect() {
     std::erase_if(entries_, [](const auto& e) { return e.second.use_count() == 1; });

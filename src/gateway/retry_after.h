@@ -1,4 +1,5 @@
-// Retry-After (RFC 9110 section 10.2.3) of whoever refuses for a while.
+// Retry-After (RFC 9110 section 10.2.3) of filters that know for how long they refuse. (A 503 does not:
+// problem.h.)
 #pragma once
 
 #include "base/arena.h"

@@ -1,9 +1,13 @@
 #include "gateway/trace_context.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "http/characters.h"
 
@@ -24,20 +28,25 @@ constexpr unsigned kKnownFlags = 3;  // the others are reserved: not passed on
 
 constexpr std::size_t kLongestRequestId = 128;
 
-constexpr auto kHexPairs = [] {
-  std::array<char, 512> pairs{};
-  for (std::size_t i = 0; i < 256; ++i) {
-    pairs[2 * i] = kHexDigits[i >> 4];
-    pairs[2 * i + 1] = kHexDigits[i & 15];
-  }
-  return pairs;
-}();
-
+// 16 digits.
+#if defined(__SSE2__)
 char* put_hex(std::uint64_t value, char* out) noexcept {
-  for (int shift = 56; shift >= 0; shift -= 8, out += 2)
-    std::memcpy(out, kHexPairs.data() + 2 * (value >> shift & 0xff), 2);
+  const __m128i bytes = _mm_cvtsi64_si128(static_cast<std::int64_t>(std::byteswap(value)));
+  const __m128i low = _mm_set1_epi8(15);
+  const __m128i digits =
+      _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low));
+  const __m128i letters =
+      _mm_and_si128(_mm_cmpgt_epi8(digits, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                   _mm_add_epi8(_mm_add_epi8(digits, _mm_set1_epi8('0')), letters));
+  return out + 16;
+}
+#else
+char* put_hex(std::uint64_t value, char* out) noexcept {
+  for (int shift = 60; shift >= 0; shift -= 4) *out++ = kHexDigits[value >> shift & 15];
   return out;
 }
+#endif
 
 bool lower_hex(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return http::is(c, http::kHex) && !(c >= 'A' && c <= 'F'); });
@@ -85,7 +94,8 @@ TraceContext trace_context(http::HeaderTable& headers, Random& random, Arena& ar
     std::memcpy(text + kTraceIdAt, parent->trace_id.data(), kTraceIdSize);
     flags = parent->flags & kKnownFlags;
   } else {
-    put_hex(random.next(), put_hex(non_zero(random), text + kTraceIdAt));
+    char* rest = put_hex(non_zero(random), text + kTraceIdAt);
+    put_hex(random.next(), rest);
     headers.remove(http::HeaderId::tracestate);
   }
   text[kParentIdAt - 1] = '-';
@@ -110,7 +120,8 @@ std::string_view request_id_for(const http::HeaderTable& headers, bool from_trus
   }
   constexpr std::size_t kIdSize = 32;
   auto* text = static_cast<char*>(arena.allocate(kIdSize, 1));
-  put_hex(random.next(), put_hex(random.next(), text));
+  char* rest = put_hex(random.next(), text);
+  put_hex(random.next(), rest);
   return {text, kIdSize};
 }
 

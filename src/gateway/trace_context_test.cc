@@ -1,5 +1,6 @@
 #include "gateway/trace_context.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -107,6 +108,16 @@ TEST_F(TraceContextTest, RequestIdsAreKeptFromTrustedPeersOnly) {
   EXPECT_EQ(made.size(), 32u);
   EXPECT_EQ(made.find_first_not_of("0123456789abcdef"), made.npos);
   EXPECT_NE(made, request_id_for(headers_, false, random_, arena_));
+}
+
+TEST_F(TraceContextTest, MadeIdsAreNumbersInHex) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Random random(seed);
+    Random same(seed);
+    const std::string made(request_id_for(headers_, false, random, arena_));
+    const std::uint64_t first = same.next();
+    EXPECT_EQ(made, fmt::format("{:016x}{:016x}", first, same.next()));
+  }
 }
 
 TEST_F(TraceContextTest, RequestIdsThatAreNotWellFormedAreReplaced) {

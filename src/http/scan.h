@@ -79,10 +79,22 @@ inline __m128i at_most(__m128i v, int limit) noexcept {  // unsigned
 inline __m128i equal(__m128i v, char c) noexcept { return _mm_cmpeq_epi8(v, _mm_set1_epi8(c)); }
 inline unsigned mask(__m128i v) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(v)); }
 
+inline __m128i control(__m128i v) noexcept { return _mm_or_si128(at_most(v, 0x1f), equal(v, 0x7f)); }
+
+// 64 bytes without a control. Tokens and cookies are long.
+inline bool plain_line(const char* p) noexcept {
+  const __m128i a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
+  const __m128i least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
+  const __m128i deleted = _mm_or_si128(_mm_or_si128(equal(a, 0x7f), equal(b, 0x7f)),
+                                       _mm_or_si128(equal(c, 0x7f), equal(d, 0x7f)));
+  return mask(_mm_or_si128(at_most(least, 0x1f), deleted)) == 0;
+}
+
 inline const char* end_of_value(const char* p, const char* end) noexcept {
+  while (end - p >= 64 && plain_line(p)) p += 64;
   while (end - p >= 16) {
     const __m128i v = load(p);
-    const unsigned stop = mask(_mm_or_si128(at_most(v, 0x1f), equal(v, 0x7f)));
+    const unsigned stop = mask(control(v));
     if (!stop) {
       p += 16;
       continue;

@@ -168,6 +168,7 @@ test('a table that there is no address space for is an error in one line', () =>
   fs.writeFileSync(file, 'listen: 8080\nlimit_memory: 512GB\nlimits: {default: 3/h}\nroutes: [{path: /a, reply: {body: a}}]\n');
   const r = spawnSync('prlimit', [`--as=${4 * 2 ** 30}`, kBinary, 'check', file], { encoding: 'utf8', timeout: 20_000 });
   assert.equal(r.status, 1, r.stderr);
+  assert.equal(r.stderr.trim().split('\n').filter((line) => line.includes('limit_memory')).length, 1, r.stderr);
   assert.match(r.stderr, /`limit_memory`: the system has no address space for 549755813888 bytes/);
   fs.rmSync(folder, { recursive: true });
 });

@@ -152,7 +152,7 @@ TEST(Survivor, AtThreeTimesTheLoadTheServiceDoesWhatItCanAndTheRestIsToldToComeB
   }
 }
 
-TEST(Survivor, TheMetricRisesBeforeAnybodyIsRefused) {
+TEST(Survivor, TheMetricSaysHowFullItIsWhileHardlyAnybodyIsRefused) {
   Scene scene(1);
   ASSERT_TRUE(scene.start());
   scene.load(0.3 * kCanDo, 5s);

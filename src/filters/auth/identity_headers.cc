@@ -1,6 +1,8 @@
 #include "filters/auth/identity_headers.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace gatehouse::filters {
 namespace {
@@ -9,7 +11,22 @@ using From = config::SendItem::From;
 
 constexpr std::size_t kFieldsOfGateway = 16;  // those that are added when the request is forwarded
 
-bool is_plain(char c, bool item) noexcept { return c >= 0x20 && c < 0x7f && c != '%' && !(item && c == ','); }
+// Whether a character stands for itself: bit 0, bit 1 where it is an item of a list.
+constexpr auto kPlain = [] {
+  std::array<std::uint8_t, 256> table{};
+  for (unsigned c = 0x20; c < 0x7f; ++c) table[c] = c == '%' ? 0 : c == ',' ? 1 : 3;
+  return table;
+}();
+bool is_plain(char c, bool item) noexcept {
+  return (kPlain[static_cast<unsigned char>(c)] & (item ? 2U : 1U)) != 0;
+}
+
+// Nearly all values are.
+bool stays_as_it_is(std::string_view text, bool item) noexcept {
+  unsigned all = item ? 2 : 1;
+  for (char c : text) all &= kPlain[static_cast<unsigned char>(c)];
+  return all != 0 && !text.starts_with(' ') && !text.ends_with(' ');
+}
 
 std::string_view list_of(const gateway::Identity& identity, std::string_view key, std::size_t count,
                          Arena& arena) {
@@ -34,11 +51,11 @@ std::string_view list_of(const gateway::Identity& identity, std::string_view key
 }  // namespace
 
 std::string_view header_value(std::string_view text, bool item, Arena& arena) {
+  if (stays_as_it_is(text, item)) return text;
   const auto at_end = [&](std::size_t i) { return i == 0 || i + 1 == text.size(); };
   const auto stays = [&](std::size_t i) { return is_plain(text[i], item) && !(text[i] == ' ' && at_end(i)); };
   std::size_t encoded = 0;
   for (std::size_t i = 0; i < text.size(); ++i) encoded += stays(i) ? 0 : 1;
-  if (encoded == 0) return text;
   constexpr std::string_view kHex = "0123456789ABCDEF";
   auto* out = static_cast<char*>(arena.allocate(text.size() + 2 * encoded, 1));
   char* end = out;

@@ -16,6 +16,7 @@ struct MetLimits {
   Charge* charges = nullptr;  // side by side with `uses`
   std::uint32_t count = 0;
   bool asked = false;
+  std::string_view policies{};  // of all of them, where it is known beforehand; else empty
 };
 
 // RateLimit-Policy names all of them, RateLimit the one that leaves the least; X-RateLimit-* tell about that

@@ -41,7 +41,10 @@ class Inspection {
   }
   void of(const config::RouteSpec& route, const RouteLimits& limits) {
     countable_.route = route.name;
-    if (route.to.size() == 1) countable_.service = route.to.front().service;
+    // Which of several it would be is not known.
+    auto same = [&](const config::Target& t) { return t.service == route.to.front().service; };
+    if (!route.to.empty() && std::ranges::all_of(route.to, same))
+      countable_.service = route.to.front().service;
     general();
     for (const RouteLimits::OfService& s : limits.of_services) {
       countable_.service = s.service;
@@ -63,7 +66,7 @@ class Inspection {
     LimitFinding f{.name = use.limit->name(),
                    .rate = config::show_rate(use.rate),
                    .per = counted.kind == CountedBy::Kind::address ? "ip" : config::show_limit_by(use.by()),
-                   .counted = std::string(shown(counted, key, arena_)),
+                   .counted = counted_for(counted, key),
                    .dry_run = use.dry_run};
     if (now_) {
       const Portion& portion = use.limit->terms().portion;
@@ -73,6 +76,12 @@ class Inspection {
                  .wait = Duration(decide(portion, debt, 0, 1).wait)};
     }
     found_.push_back(std::move(f));
+  }
+
+  // The hash of a header's value is one of the running gateway.
+  std::string counted_for(const CountedBy& counted, const LimitKey& key) {
+    if (!now_ && counted.kind == CountedBy::Kind::header) return "its value";
+    return std::string(shown(counted, key, arena_));
   }
 
   const LimitPolicy& policy_;

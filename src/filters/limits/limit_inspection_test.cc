@@ -10,6 +10,8 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "config/loader.h"
+#include "filters/limits/limit_policy.h"
+#include "filters/limits/limiter.h"
 #include "filters/limits/limits_filter.h"
 
 namespace gatehouse::filters {
@@ -101,6 +103,24 @@ TEST_F(LimitInspection, ConditionsHoldOrDoNot) {
   EXPECT_THAT(met(0, "ann", "public", std::nullopt), ElementsAre("gold 99/s user ann"));
   EXPECT_THAT(met(0, "bob", "internal", std::nullopt),
               ElementsAre("inside 9/s - -", "default 20/h user bob"));
+}
+
+TEST_F(LimitInspection, SaysWhatIsLeftAndWhenThereIsMore) {
+  start("limits: {fleet: 2/s}\nroutes: [{path: /a/*, reply: {body: a}}]\n");
+  EXPECT_THAT(met(0), ElementsAre("fleet 2/s - - 2/2 0"));
+  const auto policy = snapshot->filters().find<LimitPolicy>();
+  Charge charge{.limit = policy->all[0]->limit.get(), .units = 2};
+  ASSERT_EQ(test_and_charge(*policy->table, {&charge, 1}, kNow.time_since_epoch().count(), 0), nullptr);
+  EXPECT_THAT(met(0), ElementsAre("fleet 2/s - - 0/2 500"));
+}
+
+TEST_F(LimitInspection, OfTwoVersionsOfAServiceItsLimitIsOne) {
+  start(
+      "limits: {each: 9/s per service}\n"
+      "services: {s: {versions: {v1: \"http://127.0.0.1:1\", v2: \"http://127.0.0.1:2\"}, limit: 7/s}}\n"
+      "routes: [{path: /a/*, to: {s.v1: 90%, s.v2: 10%}}]\n");
+  EXPECT_THAT(met(0, {}, "public", std::nullopt),
+              ElementsAre("each 9/s service s", ::testing::HasSubstr("7/s - -")));
 }
 
 TEST_F(LimitInspection, NothingWithoutLimits) {

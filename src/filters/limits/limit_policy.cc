@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "base/hash.h"
 #include "config/values.h"
@@ -43,17 +44,15 @@ std::string header_name(const std::string& name) {
   return out;
 }
 
-// The one of the process, whatever size was asked for first. `bytes` are available.
-std::shared_ptr<SharedLimitTable> limit_table_of(gateway::StateRegistry& registry, std::uint64_t bytes) {
-  return registry.get<SharedLimitTable>("limits", [&] {
-    auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
-    // Not part of the process's own secret: this one is written to a file.
-    SipKey key;
-    std::memcpy(key.data(), registry.process().secret.data(), sizeof key);
-    const Hash128 derived = SipHash<2, 4>(key)("limits");
-    table->set_secret({derived.low, derived.high});
-    return table;
-  });
+// Of `bytes`, which are available.
+std::shared_ptr<SharedLimitTable> new_table(const gateway::StateRegistry& registry, std::uint64_t bytes) {
+  auto table = std::make_shared<SharedLimitTable>(static_cast<std::size_t>(bytes));
+  // Not part of the process's own secret: this one is written to a file.
+  SipKey key;
+  std::memcpy(key.data(), registry.process().secret.data(), sizeof key);
+  const Hash128 derived = SipHash<2, 4>(key)("limits");
+  table->set_secret({derived.low, derived.high});
+  return table;
 }
 
 class LimitsCompiler {
@@ -66,11 +65,6 @@ class LimitsCompiler {
     policy_->table = table();
     policy_->talkers = registry_.get<SharedTalkers>(
         "limits", [&] { return std::make_shared<SharedTalkers>(registry_.process().workers); });
-    if (policy_->table->bytes() != SharedLimitTable::bytes_of(spec_.limit_memory))
-      diagnostics_.push_back({config::Diagnostic::Level::hint,
-                              {},
-                              "a change of `limit_memory` is in force after a restart",
-                              {}});
     for (const config::LimitSpec& limit : spec_.limits) {
       policy_->general.push_back(add(limit));
       if (policy_->general.back()->is_default) policy_->main = policy_->general.back();
@@ -84,15 +78,24 @@ class LimitsCompiler {
   }
 
  private:
+  using Level = config::Diagnostic::Level;
+
+  // The one of the process, whatever size was asked for first.
   std::shared_ptr<SharedLimitTable> table() {
-    if (ZeroedMemory::available(SharedLimitTable::bytes_of(spec_.limit_memory)))
-      return limit_table_of(registry_, spec_.limit_memory);
-    diagnostics_.push_back(
-        {config::Diagnostic::Level::error,
-         {},
-         fmt::format("`limit_memory`: the system has no address space for {} bytes", spec_.limit_memory),
-         {}});
+    constexpr std::string_view kName = "limits";
+    const std::size_t bytes = SharedLimitTable::bytes_of(spec_.limit_memory);
+    if (auto table = registry_.find<SharedLimitTable>(kName)) {
+      if (table->bytes() != bytes) say(Level::hint, "a change of `limit_memory` is in force after a restart");
+      return table;
+    }
+    if (ZeroedMemory::available(bytes))
+      return registry_.get<SharedLimitTable>(kName, [&] { return new_table(registry_, bytes); });
+    say(Level::error,
+        fmt::format("`limit_memory`: the system has no address space for {} bytes", spec_.limit_memory));
     return std::make_shared<SharedLimitTable>(SharedLimitTable::kLeastBytes);  // nobody gets to see it
+  }
+  void say(config::Diagnostic::Level level, std::string text) {
+    diagnostics_.push_back({level, {}, std::move(text), {}});
   }
   const LimitUse* add(const config::LimitSpec& spec) {
     auto use = std::make_unique<LimitUse>();
@@ -112,7 +115,11 @@ class LimitsCompiler {
     use->cost = spec.cost;
     use->dry_run = spec.dry_run;
     policy_->any_dry_run = policy_->any_dry_run || spec.dry_run;
-    use->headers = spec.dry_run ? config::LimitHeaders::off : spec.headers;
+    using config::LimitHeaders;
+    use->standard =
+        !spec.dry_run && (spec.headers == LimitHeaders::standard || spec.headers == LimitHeaders::both);
+    use->legacy =
+        !spec.dry_run && (spec.headers == LimitHeaders::legacy || spec.headers == LimitHeaders::both);
     use->reply = spec.reply ? &*spec.reply : nullptr;
     const std::string name = header_name(spec.name);
     use->policy = policy_item(name, spec.rate);

@@ -31,7 +31,8 @@ struct LimitUse {
   std::string claim;              // `claim.org`, of what counts by a claim
   config::LimitCost cost;
   bool dry_run = false;
-  config::LimitHeaders headers = config::LimitHeaders::standard;
+  bool standard = false;                     // clients are told by RateLimit
+  bool legacy = false;                       // clients are told by X-RateLimit-*
   const config::ReplySpec* reply = nullptr;  // of the snapshot's Spec; null = problem document
   std::string policy;                        // `"default";q=200;w=2`
   std::string name;                          // `"default"`, for RateLimit
@@ -50,6 +51,9 @@ struct RouteLimits {
   std::vector<OfService> of_services{};  // of those that have one
   bool told_costs = false;               // a response may tell what a request cost
   std::uint32_t slot = 0;                // where its requests keep what they met
+  // Of a request that meets all there may be, what RateLimit-Policy says.
+  std::uint32_t all = 0;
+  std::string all_policies{};
 
   const LimitUse* of_service(std::string_view service) const noexcept {
     for (const OfService& s : of_services)

@@ -22,21 +22,19 @@ std::uint64_t load(const Word& word) noexcept { return word.load(std::memory_ord
 
 // What a look at a key has found, and the word that a charge would leave.
 struct Look {
-  Place place{};  // none: the key has no place yet
-  std::uint64_t before = 0;
-  std::uint64_t after = 0;  // if it is admitted
+  Place place;  // none: the key has no place yet
+  std::uint64_t before;
+  std::uint64_t after;  // if it is admitted
 };
 
 // A key without a place may have been counted among those that share one.
 Look look(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept {
-  Look found;
   if (limit.is_whole()) {
-    found.place.emplace(limit.whole(), load(limit.whole()));
-  } else {
-    found.place = table.find(key);
+    const std::uint64_t word = load(limit.whole());
+    return {SharedLimitTable::Place(limit.whole(), word), word, 0};
   }
-  found.before = found.place ? found.place->word() : load(limit.overflow(key));
-  return found;
+  if (const Place place = table.find(key)) return {place, place->word(), 0};
+  return {std::nullopt, load(limit.overflow(key)), 0};
 }
 
 // Decides about the charge by what was found. False: it is refused.
@@ -71,8 +69,8 @@ void charge_overflow(Charge& c, std::int64_t now) noexcept {
   std::atomic<std::uint64_t>& word = c.limit->overflow(c.key);
   c.in_overflow = true;
   for (;;) {
-    Look found{.place = SharedLimitTable::Place(word, load(word))};
-    found.before = found.place->word();
+    const std::uint64_t before = load(word);
+    Look found{SharedLimitTable::Place(word, before), before, 0};
     if (!judge(c, found, now)) return;
     if (found.place->change(found.after)) return note_charged(c, found.after, now);
   }
@@ -120,9 +118,8 @@ bool try_charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t no
 Charge* close(std::span<Charge> charges, std::size_t worker) noexcept {
   Charge* worst = nullptr;
   for (Charge& c : charges) {
-    LimitCounts& counts = c.limit->counts(worker);
     if (!c.refused) continue;
-    if (c.dry_run) counts.dry_run.add();
+    if (c.dry_run) c.limit->counts(worker).dry_run.add();
     if (!c.dry_run && (worst == nullptr || c.wait > worst->wait)) worst = &c;
   }
   if (worst != nullptr) {
@@ -150,31 +147,34 @@ constexpr std::size_t kRemembered = 8;
 
 Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std::int64_t now,
                         std::size_t worker) noexcept {
-  std::array<Look, kRemembered> looks;
+  std::array<Look, kRemembered + 1> looks;  // the last is of all beyond
+  Look* const beyond = &looks[kRemembered];
   bool refused = false;
-  for (std::size_t i = 0; i < charges.size(); ++i) {
-    Charge& c = charges[i];
-    Look found = look(table, *c.limit, c.key);
-    refused = (!judge(c, found, now) && !c.dry_run) || refused;
-    if (i < kRemembered) looks[i] = found;
+  Look* found = looks.data();
+  for (Charge& c : charges) {
+    *found = look(table, *c.limit, c.key);
+    refused = (!judge(c, *found, now) && !c.dry_run) || refused;
+    if (found != beyond) ++found;
   }
   if (refused) return close(charges, worker);
-  for (std::size_t i = 0; i < charges.size(); ++i) {
-    Charge& c = charges[i];
-    if (c.refused) continue;  // a dry run
-    if (i < kRemembered) {
-      Look& found = looks[i];
-      if (found.place && found.place->change(found.after)) [[likely]] {
-        note_charged(c, found.after, now);
-        continue;
-      }
-      charge(table, c, found, now, worker);
-    } else if (Look found = look(table, *c.limit, c.key); judge(c, found, now)) {
-      charge(table, c, found, now, worker);
+  found = looks.data();
+  for (Charge& c : charges) {
+    Look& seen = *found;
+    if (found != beyond) {
+      ++found;
+    } else if (!c.refused) {
+      seen = look(table, *c.limit, c.key);
+      judge(c, seen, now);
     }
+    if (c.refused && c.dry_run) continue;
+    if (!c.refused && seen.place && seen.place->change(seen.after)) [[likely]] {
+      note_charged(c, seen.after, now);
+      continue;
+    }
+    if (!c.refused) charge(table, c, seen, now, worker);
     if (!c.refused || c.dry_run) continue;
     c.limit->counts(worker).raced.add();
-    roll_back(table, charges.first(i), now);
+    roll_back(table, charges.first(static_cast<std::size_t>(&c - charges.data())), now);
     break;
   }
   return close(charges, worker);
@@ -247,9 +247,12 @@ std::int64_t debt_of(SharedLimitTable& table, SharedLimit& limit, const LimitKey
 
 void forget(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noexcept {
   if (limit.is_whole()) return limit.whole().store(0, std::memory_order_relaxed);
-  for (auto place = table.find(key); place; place = table.find(key))
-    if (place->change(0)) return;
-  limit.overflow(key).store(0, std::memory_order_relaxed);
+  // Twice in a file that was written while it moved, a key has two places.
+  bool found = false;
+  auto place = table.find(key);
+  for (unsigned tries = 0; place && tries < kTries; ++tries, place = table.find(key))
+    found = place->change(0) || found;
+  if (!found) limit.overflow(key).store(0, std::memory_order_relaxed);
 }
 
 }  // namespace gatehouse::filters

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "filters/limits/limit_headers.h"
@@ -57,11 +59,11 @@ std::uint64_t units_of(const LimitCost& cost, const http::RequestHead& request, 
 // What a request meets, at most `policy.most` limits.
 class Meeting {
  public:
-  Meeting(const LimitPolicy& policy, Exchange& x, bool refused)
-      : x_(x), refused_(refused), keys_(countable(x), refused, policy.table->secret()) {
-    met_.uses = x.arena().make_array<const LimitUse*>(policy.most);
-    met_.charges = x.arena().make_array<Charge>(policy.most);
-    met_.asked = true;
+  Meeting(const LimitPolicy& policy, Exchange& x, bool refused, MetLimits& met)
+      : x_(x), refused_(refused), keys_(countable(x), refused, policy.table->secret()), met_(met) {
+    met = {.uses = x.arena().make_array<const LimitUse*>(policy.most),
+           .charges = static_cast<Charge*>(x.arena().allocate(policy.most * sizeof(Charge), alignof(Charge))),
+           .asked = true};
     bool replaced = false;
     for (const LimitUse* use : policy.general) {
       if (use->is_default || !matches(*use, x)) continue;
@@ -73,21 +75,20 @@ class Meeting {
   void add_own(const LimitUse* use) {
     if (use != nullptr && matches(*use, x_)) add(*use);
   }
-  const MetLimits& met() const noexcept { return met_; }
 
  private:
   void add(const LimitUse& use) {
     met_.uses[met_.count] = &use;
-    Charge& charge = met_.charges[met_.count++];
-    charge.limit = use.limit.get();
-    charge.key = keys_.of(use);
-    charge.units = units_of(use.cost, x_.request(), refused_);
-    charge.dry_run = use.dry_run;
+    new (met_.charges + met_.count) Charge{.limit = use.limit.get(),
+                                           .key = keys_.of(use),
+                                           .units = units_of(use.cost, x_.request(), refused_),
+                                           .dry_run = use.dry_run};
+    ++met_.count;
   }
   Exchange& x_;
   const bool refused_;
   RequestKeys keys_;
-  MetLimits met_;
+  MetLimits& met_;
 };
 
 // ---- asking them
@@ -148,15 +149,16 @@ net::Task<Verdict> refuse(const Charge& refusing, MetLimits met, Exchange& x) {
 
 Verdict on_request(const void* filter, Exchange& x) {
   const auto& route = *static_cast<const RouteLimits*>(filter);
-  Meeting meeting(*route.policy, x, false);
+  MetLimits& met = x.slot<MetLimits>(route.slot);
+  Meeting meeting(*route.policy, x, false, met);
   if (!route.of_services.empty()) meeting.add_own(route.of_service(x.record().service));
   meeting.add_own(route.own);
-  const MetLimits& met = x.slot<MetLimits>(route.slot) = meeting.met();
+  if (met.count == route.all) met.policies = route.all_policies;
   const Charge* refusing = ask(*route.policy, met, x, false);
   if (refusing == nullptr) [[likely]]
     return Verdict::next();
-  x.slot<MetLimits>(route.slot) = {.asked = true};  // they are told of with this reply
-  return Verdict::later(refuse(*refusing, meeting.met(), x));
+  const MetLimits told = std::exchange(met, {.asked = true});  // of all of them with this reply
+  return Verdict::later(refuse(*refusing, told, x));
 }
 
 Verdict on_response(const void* filter, Exchange& x, Reply& reply) {
@@ -202,7 +204,8 @@ Verdict on_refusal(const void* filter, Exchange& x, const Refusal& refusal, Repl
     default: return Verdict::next();
   }
   if (was_asked(policy, x)) return Verdict::next();
-  const MetLimits met = Meeting(policy, x, true).met();
+  MetLimits met;
+  const Meeting meeting(policy, x, true, met);
   const Charge* refusing = ask(policy, met, x, true);
   if (refusing == nullptr) {
     add_limit_headers(met, reply.head->headers, x.arena());
@@ -244,6 +247,7 @@ class LimitsFilter final : public gateway::FilterKind {
       return;
     }
     route.slot = chain.reserve_slot<MetLimits>();
+    prepare_policies(*policy, route);
     const RouteLimits* kept = context.filters.own(std::move(route));
     policy->routes.push_back(kept);
     chain.request.push_back({&on_request, kept});
@@ -268,9 +272,23 @@ class LimitsFilter final : public gateway::FilterKind {
     for (const config::Target& target : context.route.to) {
       const auto service =
           std::ranges::find(context.spec.services, target.service, &config::ServiceSpec::name);
-      if (service != context.spec.services.end() && service->limit)
+      if (service != context.spec.services.end() && service->limit && !route.of_service(service->name))
         route.of_services.push_back({service->name, policy.own(*service->limit)});
     }
+  }
+  // Where it is certain which limits a request meets that meets so many: not with several services.
+  static void prepare_policies(const LimitPolicy& policy, RouteLimits& route) {
+    if (route.of_services.size() > 1) return;
+    auto add = [&](const LimitUse* use) {
+      if (use == nullptr) return;
+      ++route.all;
+      if (use->standard) route.all_policies += (route.all_policies.empty() ? "" : ", ") + use->policy;
+    };
+    for (const LimitUse* use : policy.general)
+      if (!use->is_default) add(use);
+    add(policy.main);
+    for (const RouteLimits::OfService& s : route.of_services) add(s.use);
+    add(route.own);
   }
   static bool tells_costs(const LimitPolicy& policy, const RouteLimits& route) {
     auto told = [](const LimitUse* use) {

@@ -57,7 +57,7 @@ std::uint64_t LimitsKeeper::changes() const noexcept {
 net::Task<void> LimitsKeeper::run() {
   while (!finishing_) {
     co_await net::sleep_for(context_.loop, kEvery);
-    if (changes() != saved_changes_) co_await save();
+    if (changes() != tried_changes_) co_await save();
   }
 }
 
@@ -73,7 +73,7 @@ net::Task<void> LimitsKeeper::finish() {
 
 net::Task<void> LimitsKeeper::save() {
   saving_ = true;
-  const std::uint64_t changes = this->changes();
+  const std::uint64_t changes = tried_changes_ = this->changes();
   LimitsExport taken(policy_, context_.loop.wall(), context_.loop.now().time_since_epoch().count(),
                      saved_size_);
   while (taken.turn(kBucketsInTurn))

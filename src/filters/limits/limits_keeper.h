@@ -43,6 +43,7 @@ class LimitsKeeper {
   std::optional<KeptLimits> read_;  // until it is restored
   std::uint64_t touched_ = 0;
   std::uint64_t saved_changes_ = 0;
+  std::uint64_t tried_changes_ = 0;  // as many, at the last attempt: one that failed waits for more
   std::size_t saved_size_ = 0;
   bool said_too_large_ = false;
   bool saving_ = false;

@@ -10,7 +10,7 @@ namespace gatehouse::filters {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kKeys = 20'000;
+constexpr std::uint64_t kKeys = 100'002;  // more than the first level of a table holds
 
 LimitKey key(std::uint64_t n) { return SipHash<1, 3>({1, 2})(std::to_string(n)); }
 
@@ -51,13 +51,13 @@ class LimitsState : public ::testing::Test {
     Charge charge{.limit = &before.limit(1)};
     EXPECT_EQ(test_and_charge(*before.policy->table, {&charge, 1}, kSecond, 0), nullptr);
   }
-  Process before{std::size_t{4} << 20, 5, {1, 10s, 5}};
+  Process before{std::size_t{8} << 20, 5, {1, 10s, 5}};
 };
 
 TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
   const KeptLimits kept = taken_from(before, kSecond);
   // The same size, a smaller one and a larger one.
-  for (const std::size_t megabytes : {4U, 2U, 32U}) {
+  for (const std::size_t megabytes : {8U, 4U, 32U}) {
     Process after(megabytes << 20, 0, {1, 10s, 5});
     import_limits(kept, *after.policy, 2 * kSecond, 77 * kSecond);
     for (std::uint64_t n = 0; n < kKeys; ++n)
@@ -78,14 +78,14 @@ TEST_F(LimitsState, WhatHasComeBackIsNotKept) {
 }
 
 TEST_F(LimitsState, OfOtherTermsItIsConverted) {
-  Process after(std::size_t{4} << 20, 0, {1, 1s, 2});
+  Process after(std::size_t{8} << 20, 0, {1, 1s, 2});
   import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
   EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
   EXPECT_EQ(after.debt(0, key(2), kSecond), 2 * kSecond) << "at most all that can be owed";
 }
 
 TEST_F(LimitsState, OfALimitThatThereIsNoMoreItIsDropped) {
-  Process after(std::size_t{4} << 20, 5, {1, 10s, 5}, "b");
+  Process after(std::size_t{8} << 20, 5, {1, 10s, 5}, "b");
   import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
   for (std::uint64_t n = 0; n < 100; ++n) EXPECT_EQ(after.debt(0, key(n), kSecond), 0);
   EXPECT_EQ(after.debt(1, {}, kSecond), kSecond / 10);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -80,7 +81,10 @@ class SharedLimit {
       for (std::size_t i = 0; i < kOverflow; ++i) use(overflow_[i]);
   }
 
-  LimitCounts& counts(std::size_t worker) noexcept { return cells_[worker % workers_].counts; }
+  LimitCounts& counts(std::size_t worker) noexcept {
+    assert(worker < workers_);
+    return cells_[worker].counts;
+  }
   std::uint64_t sum(Counter LimitCounts::* counter) const noexcept;
 
  private:

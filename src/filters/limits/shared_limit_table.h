@@ -105,7 +105,8 @@ class SharedLimitTable {
   // lies behind `now`.
   Added add(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::int64_t now) noexcept;
 
-  // The same for a key that is certainly not there, while nobody else uses the table: no search, no latch.
+  // The same for a key that is not there, while nobody else uses the table: no search, no latch. (One that is
+  // there all the same gets a second place.)
   // Keys that come in the order of `each`, from a table of the same size, go where they were, which lies just
   // behind the one before: `near`, 0 for the first. False: full.
   bool restore(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::size_t& near) noexcept;
