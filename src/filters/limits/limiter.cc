@@ -114,7 +114,11 @@ bool try_charge(SharedLimitTable& table, Charge& c, Look& found, std::int64_t no
   c.wait = c.limit->terms().portion.interval;
 }
 
-// Counts the outcome, and says which one refused.
+void count_admitted(std::span<Charge> charges, std::size_t worker) noexcept {
+  for (Charge& c : charges) c.limit->counts(worker).admitted.add();
+}
+
+// Counts the outcome where one refused, or would have, and says which.
 Charge* close(std::span<Charge> charges, std::size_t worker) noexcept {
   Charge* worst = nullptr;
   for (Charge& c : charges) {
@@ -150,10 +154,14 @@ Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std:
   std::array<Look, kRemembered + 1> looks;  // the last is of all beyond
   Look* const beyond = &looks[kRemembered];
   bool refused = false;
+  bool noted = false;  // one refuses, if only in a dry run
   Look* found = looks.data();
   for (Charge& c : charges) {
     *found = look(table, *c.limit, c.key);
-    refused = (!judge(c, *found, now) && !c.dry_run) || refused;
+    if (!judge(c, *found, now)) [[unlikely]] {
+      noted = true;
+      refused = refused || !c.dry_run;
+    }
     if (found != beyond) ++found;
   }
   if (refused) return close(charges, worker);
@@ -166,18 +174,21 @@ Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std:
       seen = look(table, *c.limit, c.key);
       judge(c, seen, now);
     }
-    if (c.refused && c.dry_run) continue;
     if (!c.refused && seen.place && seen.place->change(seen.after)) [[likely]] {
       note_charged(c, seen.after, now);
       continue;
     }
     if (!c.refused) charge(table, c, seen, now, worker);
+    noted = noted || c.refused;
     if (!c.refused || c.dry_run) continue;
     c.limit->counts(worker).raced.add();
     roll_back(table, charges.first(static_cast<std::size_t>(&c - charges.data())), now);
     break;
   }
-  return close(charges, worker);
+  if (noted) [[unlikely]]
+    return close(charges, worker);
+  count_admitted(charges, worker);
+  return nullptr;
 }
 
 std::int64_t take_back(SharedLimitTable& table, const Charge& c, std::uint64_t units,

@@ -8,10 +8,6 @@ namespace {
 constexpr std::size_t kFirstLevelBytes = std::size_t{2} << 20;
 constexpr unsigned kLooks = 2000;  // at a latch, before it is left: some 20 us
 
-std::size_t scaled(std::uint64_t hash32, std::size_t count) noexcept {
-  return static_cast<std::size_t>((hash32 * count) >> 32);
-}
-
 }  // namespace
 
 std::size_t SharedLimitTable::bytes_of(std::uint64_t wanted) noexcept {
@@ -34,14 +30,6 @@ SharedLimitTable::SharedLimitTable(std::size_t bytes)
   }
 }
 
-// Where a 32-bit hash says: tables of more than 2^32 buckets, a terabyte, would not be filled evenly.
-std::array<SharedLimitTable::Bucket*, 2> SharedLimitTable::buckets_of(const Level& level,
-                                                                      const LimitKey& key) noexcept {
-  const std::size_t one = scaled(key.low & 0xffffffff, level.count);
-  const std::size_t other = scaled(key.low >> 32, level.count);
-  return {&buckets_[level.first + one], &buckets_[level.first + other]};
-}
-
 std::optional<SharedLimitTable::Place> SharedLimitTable::find_in(Bucket& bucket,
                                                                  const LimitKey& key) noexcept {
   for (std::size_t i = 0; i < kWays; ++i) {
@@ -58,9 +46,8 @@ std::optional<SharedLimitTable::Place> SharedLimitTable::find_in(Bucket& bucket,
 std::optional<SharedLimitTable::Place> SharedLimitTable::find(const LimitKey& key) noexcept {
   const std::size_t used = levels_used_.load(std::memory_order_relaxed);
   for (std::size_t l = 0; l < used; ++l) {
-    const auto [one, other] = buckets_of(levels_[l], key);
-    if (auto place = find_in(*one, key)) return place;
-    if (auto place = find_in(*other, key)) return place;
+    if (auto place = find_in(one_of(levels_[l], key), key)) return place;
+    if (auto place = find_in(other_of(levels_[l], key), key)) return place;
   }
   return std::nullopt;
 }
@@ -106,7 +93,8 @@ bool SharedLimitTable::put(const LimitKey& key, std::uint32_t limit, std::uint64
         b.words, [now](const auto& w) { return is_free(w.load(std::memory_order_relaxed), now); });
   };
   for (std::size_t l = 0; l < level_count_; ++l) {
-    auto [one, other] = buckets_of(levels_[l], key);
+    Bucket* one = &one_of(levels_[l], key);
+    Bucket* other = &other_of(levels_[l], key);
     if (room(*other) > room(*one)) std::swap(one, other);
     use_level(l);
     if (fill(*one, key, limit, word, now) || fill(*other, key, limit, word, now)) return true;
@@ -135,7 +123,7 @@ bool SharedLimitTable::restore(const LimitKey& key, std::uint32_t limit, std::ui
   std::size_t best = kNear;
   std::size_t level = 0;
   for (std::size_t l = 0; l < level_count_; ++l) {
-    for (const Bucket* bucket : buckets_of(levels_[l], key)) {
+    for (const Bucket* bucket : {&one_of(levels_[l], key), &other_of(levels_[l], key)}) {
       const std::size_t distance = static_cast<std::size_t>(bucket - buckets_.data()) - near;
       if (distance >= best) continue;
       best = distance;

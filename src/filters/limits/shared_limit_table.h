@@ -140,7 +140,16 @@ class SharedLimitTable {
   static constexpr std::uint64_t kBusy = ~std::uint64_t{0};
   static constexpr std::size_t kMostLevels = 16;
 
-  std::array<Bucket*, 2> buckets_of(const Level& level, const LimitKey& key) noexcept;
+  // Where a 32-bit hash says: tables of more than 2^32 buckets, a terabyte, would not be filled evenly.
+  Bucket& bucket_at(const Level& level, std::uint64_t hash32) noexcept {
+    return buckets_[level.first + static_cast<std::size_t>((hash32 * level.count) >> 32)];
+  }
+  Bucket& one_of(const Level& level, const LimitKey& key) noexcept {
+    return bucket_at(level, key.low & 0xffffffff);
+  }
+  Bucket& other_of(const Level& level, const LimitKey& key) noexcept {
+    return bucket_at(level, key.low >> 32);
+  }
   bool put(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::int64_t now) noexcept;
   static std::optional<Place> find_in(Bucket& bucket, const LimitKey& key) noexcept;
   static bool is_free(std::uint64_t word, std::int64_t now) noexcept;
