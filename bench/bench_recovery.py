@@ -81,7 +81,7 @@ def million(report, options, field):
     empty = cpu_share(proxy, seconds)
     while (count := admitted(proxy)) < MILLION:  # wrk begins its script anew each time
         lua = field.write("million.lua", f'local n = {count}\nfunction request() n = n + 1; return wrk.format("GET", "/a", {{["x-user"] = n}}) end\n')
-        run(["wrk", "-t1", "-c64", "-d5s", "-s", lua, proxy.url])
+        run(["wrk", "-t1", "-c64", "-d1s", "-s", lua, proxy.url])
     time.sleep(6)
     full = cpu_share(proxy, seconds)
     size = os.path.getsize(f"{field.folder}/million.state/limits")
