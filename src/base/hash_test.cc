@@ -26,5 +26,19 @@ TEST(Hash, TablesAreSearchedByView) {
   EXPECT_EQ(table.find(std::string_view("orders"))->second, 1);
 }
 
+TEST(Hash64Parts, AreTheSameAsTheWhole) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += std::to_string(i * 7919);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{16}, std::size_t{240}, std::size_t{257}, text.size()}) {
+    const std::string_view whole = std::string_view(text).substr(0, size);
+    for (const std::size_t part : {1U, 7U, 64U, 1000U}) {
+      Hash64 hash;
+      for (std::size_t at = 0; at < whole.size(); at += part) hash.add(whole.substr(at, part));
+      EXPECT_EQ(hash.value(), hash64(whole)) << size << " by " << part;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gatehouse

@@ -30,7 +30,11 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
           .log = [&log = parts_.log](Severity level, const std::string& line) { log.write(level, line); },
           .recall = [this](std::string name) { return read(std::move(name)); },
           .keep = [this](std::string name,
-                         std::string content) { return write(std::move(name), std::move(content)); }};
+                         std::string content) { return write(std::move(name), std::move(content), {}); },
+          .keep_part =
+              [this](std::string name, std::string part, gateway::FilePart where) {
+                return write(std::move(name), std::move(part), where);
+              }};
 }
 
 net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
@@ -47,7 +51,7 @@ net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
   co_return std::nullopt;
 }
 
-net::Task<bool> BackgroundTasks::write(std::string name, std::string content) {
+net::Task<bool> BackgroundTasks::write(std::string name, std::string content, gateway::FilePart where) {
   if (!parts_.files.write) co_return false;
   if (unread_.contains(name)) {
     const auto there = co_await offload(parts_.offload, parts_.loop,
@@ -55,9 +59,10 @@ net::Task<bool> BackgroundTasks::write(std::string name, std::string content) {
     if (!there || *there) co_return false;
     unread_.erase(name);  // somebody has removed it
   }
-  auto written = co_await offload(parts_.offload, parts_.loop,
-                                  [write = parts_.files.write, name = std::move(name),
-                                   content = std::move(content)] { return write(name, content); });
+  auto written =
+      co_await offload(parts_.offload, parts_.loop,
+                       [write = parts_.files.write, name = std::move(name), content = std::move(content),
+                        where] { return write(name, content, where); });
   if (written) {
     said_unwritable_ = false;
     co_return true;

@@ -22,7 +22,8 @@ namespace gatehouse::control {
 // none.
 struct KeptFiles {
   std::function<std::expected<std::optional<std::string>, std::string>(const std::string& name)> read{};
-  std::function<std::expected<void, std::string>(const std::string& name, const std::string& content)>
+  std::function<std::expected<void, std::string>(const std::string& name, const std::string& content,
+                                                 gateway::FilePart where)>
       write{};
 };
 
@@ -61,7 +62,7 @@ class BackgroundTasks {
   struct Entry;
   gateway::BackgroundContext context(upstream::Client& client);
   net::Task<std::optional<std::string>> read(std::string name);
-  net::Task<bool> write(std::string name, std::string content);
+  net::Task<bool> write(std::string name, std::string content, gateway::FilePart where);
 
   Parts parts_;
   bool said_unwritable_ = false;

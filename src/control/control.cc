@@ -221,7 +221,7 @@ net::Task<void> Control::keep_configuration() {
       std::string text = now ? now->text() : std::string();
       if (!text.empty() && text != kept) {
         auto written = co_await offload(parts_.offload, parts_.loop, [write = parts_.kept_files.write, text] {
-          return write(kConfigurationFile, text);
+          return write(kConfigurationFile, text, {});
         });
         if (!written) parts_.log.warning(written.error());
         kept = std::move(text);

@@ -91,6 +91,21 @@ TEST_F(Files, AStateFolderOrFileThatOthersMayWriteIsRefused) {
   EXPECT_FALSE(StateFolder::open(config::Secret::plain(path)));
 }
 
+TEST_F(Files, AFileOfTheStateFolderInPartsIsThereWithTheLast) {
+  auto state = StateFolder::open(config::Secret::plain((folder / "state").string()));
+  ASSERT_TRUE(state);
+  ASSERT_TRUE(state->write("f", "before"));
+  const std::string large(300'000, 'x');
+  ASSERT_TRUE(state->write("f", "a torn ", {.first = true, .last = false}));
+  ASSERT_TRUE(state->write("f", "one, ", {.first = true, .last = false}));
+  ASSERT_TRUE(state->write("f", large, {.first = false, .last = false}));
+  EXPECT_EQ(state->read("f").value(), "before");
+  ASSERT_TRUE(state->write("f", ", three", {.first = false, .last = true}));
+  EXPECT_EQ(state->read("f").value(), "one, " + large + ", three");
+  EXPECT_FALSE(state->write("g", "no first", {.first = false, .last = true}));
+  EXPECT_EQ(state->read("g").value(), std::nullopt);
+}
+
 TEST_F(Files, TheTokenIsFoundByCommands) {
   std::string path = (folder / "state").string();
   EXPECT_FALSE(read_admin_token(config::Secret::plain(path)));

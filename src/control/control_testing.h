@@ -178,10 +178,12 @@ class Gateway {
           if (state_unreadable && f != state.end()) return std::unexpected(name + " is refused");
           return f == state.end() ? std::nullopt : std::optional(f->second);
         },
-        .write = [this](const std::string& name,
-                        const std::string& content) -> std::expected<void, std::string> {
+        .write = [this](const std::string& name, const std::string& content,
+                        gateway::FilePart where) -> std::expected<void, std::string> {
           if (state_full) return std::unexpected("the disk is full");
-          state[name] = content;
+          std::string& text = state[name + ".new"];
+          text = where.first ? content : text + content;
+          if (where.last) state[name] = state.extract(name + ".new").mapped();
           return {};
         }};
   }

@@ -122,8 +122,8 @@ KeptFiles files_of(const StateFolder& state) {
   KeptFiles files;
   files.read = [&state](const std::string& name) { return state.read(name); };
   if (state.writable())
-    files.write = [&state](const std::string& name, const std::string& content) {
-      return state.write(name, content);
+    files.write = [&state](const std::string& name, const std::string& content, gateway::FilePart where) {
+      return state.write(name, content, where);
     };
   return files;
 }

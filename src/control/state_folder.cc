@@ -32,17 +32,24 @@ std::string distrust(int fd, bool root_may_read) {
   return {};
 }
 
+// In one piece where the file is as large as it says: there may be a million keys of limits in it.
 std::expected<std::string, std::string> read_all(int fd) {
+  constexpr std::size_t kLeast = 4096;
+  struct stat s{};
+  const std::size_t size = ::fstat(fd, &s) == 0 && s.st_size > 0 ? static_cast<std::size_t>(s.st_size) : 0;
   std::string out;
-  if (struct stat s{}; ::fstat(fd, &s) == 0 && s.st_size > 0)
-    out.reserve(std::min<std::size_t>(static_cast<std::size_t>(s.st_size), kLongestFile));
-  std::array<char, 65536> buffer;
   while (out.size() <= kLongestFile) {
-    ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    const std::size_t had = out.size();
+    const std::size_t more =
+        std::clamp(size + 1 - std::min(size, had), kLeast, kLongestFile + 1 - had + kLeast);
+    ssize_t n = 0;
+    out.resize_and_overwrite(had + more, [&](char* data, std::size_t) {
+      n = ::read(fd, data + had, more);
+      return had + static_cast<std::size_t>(std::max<ssize_t>(0, n));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return std::unexpected(reason());
     if (n == 0) return out;
-    out.append(buffer.data(), static_cast<std::size_t>(n));
   }
   return std::unexpected("it is too large");
 }
@@ -116,18 +123,21 @@ std::expected<std::optional<std::string>, std::string> StateFolder::read(std::st
   return read_trusted(folder_, shown_, name, false);
 }
 
-std::expected<void, std::string> StateFolder::write(std::string_view name, std::string_view content) const {
+std::expected<void, std::string> StateFolder::write(std::string_view name, std::string_view content,
+                                                    gateway::FilePart where) const {
   std::string temporary = fmt::format("{}.new", name);
   auto trouble = [&] {
     return std::unexpected(fmt::format("{}/{} cannot be written: {}", shown_, name, reason()));
   };
-  int fd = ::openat(folder_, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int how = where.first ? O_CREAT | O_TRUNC : O_APPEND;
+  int fd = ::openat(folder_, temporary.c_str(), O_WRONLY | how | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return trouble();
   bool good = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size());
-  good = good && ::fsync(fd) == 0;
+  good = good && (!where.last || ::fsync(fd) == 0);
   good = ::close(fd) == 0 && good;
-  if (!good || ::renameat(folder_, temporary.c_str(), folder_, std::string(name).c_str()) != 0)
-    return trouble();
+  if (good && where.last)
+    good = ::renameat(folder_, temporary.c_str(), folder_, std::string(name).c_str()) == 0;
+  if (!good) return trouble();
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "config/spec.h"
+#include "gateway/background.h"
 
 namespace gatehouse::control {
 
@@ -29,7 +30,9 @@ class StateFolder {
 
   // nullopt: there is none. A file of another user, or writable by others, is refused and never read.
   std::expected<std::optional<std::string>, std::string> read(std::string_view name) const;
-  std::expected<void, std::string> write(std::string_view name, std::string_view content) const;
+  // `where`: a part of it; the last one puts the file in its place.
+  std::expected<void, std::string> write(std::string_view name, std::string_view content,
+                                         gateway::FilePart where = {}) const;
 
  private:
   StateFolder(std::string shown, int folder, int lock, std::string warning)

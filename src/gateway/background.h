@@ -37,6 +37,12 @@ struct Measurement {
   double value = 0;
 };
 
+// Where a part stands in its file.
+struct FilePart {
+  bool first = true;
+  bool last = true;
+};
+
 // What control lends a task. Thread: control's loop. All of it outlives the task.
 struct BackgroundContext {
   net::Loop& loop;
@@ -49,6 +55,9 @@ struct BackgroundContext {
   // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
   // then it stays as it is.
   std::function<net::Task<bool>(std::string name, std::string content)> keep;
+  // The same in parts, so that nobody holds all of it: the last one puts the file in its place. After a false
+  // its writer begins anew. One writer a name.
+  std::function<net::Task<bool>(std::string name, std::string part, FilePart where)> keep_part{};
 };
 
 // Something that a person asks of a task: `keys revoke ISSUER KID`.

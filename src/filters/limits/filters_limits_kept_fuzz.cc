@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
   const auto kept = KeptLimits::parse(text);
   if (!kept) return 0;
-  KeptLimitsWriter writer(kept->secret(), kept->at(), text.size());
+  KeptLimitsWriter writer(kept->secret(), kept->at());
   for (const KeptLimits::Limit& limit : kept->limits())
     writer.add_limit(limit.identity, limit.portion, limit.debt);
   for (std::size_t i = 0; i < kept->keys(); ++i) writer.add_key(kept->key(i));

@@ -6,8 +6,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/hash.h"
-
 namespace gatehouse::filters {
 namespace {
 
@@ -51,9 +49,7 @@ void KeptLimitsWriter::put(const T& value) {
   text_.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-KeptLimitsWriter::KeptLimitsWriter(const SipKey& secret, WallTime at, std::size_t size) {
-  text_.reserve(size + size / 8);
-  text_ = kName;
+KeptLimitsWriter::KeptLimitsWriter(const SipKey& secret, WallTime at) : text_(kName) {
   put(secret);
   put(std::int64_t{at.time_since_epoch().count()});
   count_at_ = text_.size();
@@ -79,8 +75,17 @@ void KeptLimitsWriter::add_key(const KeptKey& key) {
   text_.append(bytes.data(), bytes.size());
 }
 
+std::string KeptLimitsWriter::take() {
+  sum_.add(text_);
+  const std::size_t size = text_.size();
+  std::string part = std::exchange(text_, {});
+  text_.reserve(size);  // the next is likely as long
+  return part;
+}
+
 std::string KeptLimitsWriter::finish() && {
-  put(hash64(text_));
+  sum_.add(text_);
+  put(sum_.value());
   return std::move(text_);
 }
 

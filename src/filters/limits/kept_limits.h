@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/siphash.h"
 #include "base/time.h"
 #include "filters/limits/gcra.h"
@@ -27,17 +28,20 @@ struct KeptKey {
 // Debts are as of one moment; what has come back since is taken off by who reads.
 class KeptLimitsWriter {
  public:
-  // `size`: the bytes of the file before, so that it is not copied as it grows.
-  KeptLimitsWriter(const SipKey& secret, WallTime at, std::size_t size);
+  KeptLimitsWriter(const SipKey& secret, WallTime at);
   // A limit; its number here is how many there were before. All of them come before the first key.
   void add_limit(std::string_view identity, const Portion& portion, std::int64_t debt);
   void add_key(const KeptKey& key);
-  std::string finish() &&;
+  // What has come together since the last time: the next part of the file.
+  std::size_t size() const noexcept { return text_.size(); }
+  std::string take();
+  std::string finish() &&;  // the last part
 
  private:
   template <class T>
   void put(const T& value);
   std::string text_;
+  Hash64 sum_;  // of what was taken
   std::size_t count_at_;
   std::uint32_t limits_ = 0;
 };

@@ -14,7 +14,7 @@ const SipKey kSecret = {0x1111, 0x2222};
 const WallTime kAt = WallTime(Duration(1'777'638'896'000'000'000));
 
 std::string written(int keys = 3) {
-  KeptLimitsWriter writer(kSecret, kAt, 0);
+  KeptLimitsWriter writer(kSecret, kAt);
   writer.add_limit("default per user", {10, 100}, 0);
   writer.add_limit("fleet", {7, 70}, 33);
   for (int i = 0; i < keys; ++i)
@@ -45,6 +45,19 @@ TEST(KeptLimits, AreReadAsTheyWereWritten) {
     EXPECT_EQ(kept->key(i).debt, 50 + static_cast<std::int64_t>(i));
   }
   EXPECT_EQ(KeptLimits::parse(written(0))->keys(), 0U);
+}
+
+TEST(KeptLimits, InPartsItIsTheSame) {
+  KeptLimitsWriter writer(kSecret, kAt);
+  writer.add_limit("default per user", {10, 100}, 0);
+  writer.add_limit("fleet", {7, 70}, 33);
+  std::string text;
+  for (int i = 0; i < 3; ++i) {
+    if (i != 1) text += writer.take();
+    writer.add_key({{static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i});
+  }
+  text += writer.take();
+  EXPECT_EQ(text + std::move(writer).finish(), written());
 }
 
 TEST(KeptLimits, WhatIsTornIsNothing) {

@@ -14,6 +14,7 @@ namespace {
 // What is written in one turn of control: half a megabyte of the table, some 0.1 ms.
 constexpr std::size_t kBucketsInTurn = 2048;
 constexpr Duration kBetweenTurns = 1ms;
+constexpr std::size_t kPart = std::size_t{256} << 10;  // that is written at once: it still lies in the cache
 
 }  // namespace
 
@@ -74,16 +75,22 @@ net::Task<void> LimitsKeeper::finish() {
 net::Task<void> LimitsKeeper::save() {
   saving_ = true;
   const std::uint64_t changes = tried_changes_ = this->changes();
-  LimitsExport taken(policy_, context_.loop.wall(), context_.loop.now().time_since_epoch().count(),
-                     saved_size_);
-  while (taken.turn(kBucketsInTurn))
-    if (!finishing_) co_await net::sleep_for(context_.loop, kBetweenTurns);
+  LimitsExport taken(policy_, context_.loop.wall(), context_.loop.now().time_since_epoch().count());
+  bool good = true;
+  bool more = true;
+  for (gateway::FilePart where{.last = false}; good && more;) {
+    more = taken.turn(kBucketsInTurn);
+    if (!more || taken.size() >= kPart) {
+      where.last = !more;
+      good = co_await context_.keep_part(kFile, more ? taken.take() : std::move(taken).finish(), where);
+      where.first = false;
+    }
+    if (more && !finishing_) co_await net::sleep_for(context_.loop, kBetweenTurns);
+  }
   if (taken.cut_off() && !std::exchange(said_too_large_, true))
     context_.log(Severity::warning,
                  fmt::format("limits: of all keys, {} are kept over a restart", taken.keys()));
-  std::string text = std::move(taken).finish();
-  saved_size_ = text.size();
-  if (co_await context_.keep(kFile, std::move(text))) saved_changes_ = changes;
+  if (good) saved_changes_ = changes;
   saving_ = false;
 }
 

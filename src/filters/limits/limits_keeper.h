@@ -44,7 +44,6 @@ class LimitsKeeper {
   std::uint64_t touched_ = 0;
   std::uint64_t saved_changes_ = 0;
   std::uint64_t tried_changes_ = 0;  // as many, at the last attempt: one that failed waits for more
-  std::size_t saved_size_ = 0;
   bool said_too_large_ = false;
   bool saving_ = false;
   bool finishing_ = false;

@@ -9,9 +9,8 @@
 
 namespace gatehouse::filters {
 
-LimitsExport::LimitsExport(std::shared_ptr<const LimitPolicy> policy, WallTime at, std::int64_t now,
-                           std::size_t size)
-    : policy_(std::move(policy)), now_(now), writer_(policy_->table->secret(), at, size) {
+LimitsExport::LimitsExport(std::shared_ptr<const LimitPolicy> policy, WallTime at, std::int64_t now)
+    : policy_(std::move(policy)), now_(now), writer_(policy_->table->secret(), at) {
   for (const auto& use : policy_->all) {
     SharedLimit& limit = *use->limit;
     index_.resize(std::max<std::size_t>(index_.size(), limit.number() + 1), kNone);
@@ -52,6 +51,7 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
       use->limit->whole().store(use->limit->terms().word(now + debt), std::memory_order_relaxed);
   }
 
+  policy.table->expect(kept.keys());
   std::size_t near = 0;
   for (std::size_t i = 0; i < kept.keys(); ++i) {
     const KeptKey key = kept.key(i);

@@ -20,13 +20,16 @@ class LimitsExport {
   static constexpr std::size_t kMostKeys =
       (std::size_t{256} << 20) / 32;  // control::StateFolder reads no more
 
-  // `now`: of the monotonic clock, which is `at` by the wall's. `size`: bytes of the one before.
-  LimitsExport(std::shared_ptr<const LimitPolicy> policy, WallTime at, std::int64_t now, std::size_t size);
+  // `now`: of the monotonic clock, which is `at` by the wall's.
+  LimitsExport(std::shared_ptr<const LimitPolicy> policy, WallTime at, std::int64_t now);
   // Looks at the next `buckets` of the table. False: that was all.
   bool turn(std::size_t buckets);
   std::size_t keys() const noexcept { return keys_; }
   bool cut_off() const noexcept { return keys_ == kMostKeys; }
-  std::string finish() && { return std::move(writer_).finish(); }
+  // Parts of the file, one after the other.
+  std::size_t size() const noexcept { return writer_.size(); }
+  std::string take() { return writer_.take(); }
+  std::string finish() && { return std::move(writer_).finish(); }  // the last
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;

@@ -35,10 +35,10 @@ struct Process {
 };
 
 KeptLimits taken_from(const Process& process, std::int64_t now) {
-  LimitsExport taken(process.policy, WallTime{}, now, 0);
-  while (taken.turn(7)) {
-  }
-  return *KeptLimits::parse(std::move(taken).finish());
+  LimitsExport taken(process.policy, WallTime{}, now);
+  std::string text;
+  while (taken.turn(7)) text += taken.take();
+  return *KeptLimits::parse(text + std::move(taken).finish());
 }
 
 class LimitsState : public ::testing::Test {

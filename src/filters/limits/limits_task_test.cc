@@ -32,14 +32,16 @@ class Life {
     bench_ = std::make_unique<gateway::testing::Bench>(parse(limits), kinds_);
     bench_->world().run_for(10s);
     resolver_ = std::make_unique<net::FakeResolver>(bench_->loop());
-    task_ =
-        limits_task({.loop = bench_->loop(),
-                     .resolver = *resolver_,
-                     .client = client(),
-                     .log = [this](Severity, const std::string& line) { log += line + "\n"; },
-                     .recall = [this](std::string name) { return recall(std::move(name)); },
-                     .keep = [this](std::string name,
-                                    std::string text) { return keep(std::move(name), std::move(text)); }});
+    task_ = limits_task({.loop = bench_->loop(),
+                         .resolver = *resolver_,
+                         .client = client(),
+                         .log = [this](Severity, const std::string& line) { log += line + "\n"; },
+                         .recall = [this](std::string name) { return recall(std::move(name)); },
+                         .keep = {},
+                         .keep_part =
+                             [this](std::string name, std::string part, gateway::FilePart where) {
+                               return keep(std::move(name), std::move(part), where);
+                             }});
     in_force();
   }
   void load(std::string_view limits) {
@@ -99,11 +101,13 @@ class Life {
     auto f = files_.find(name);
     co_return f == files_.end() ? std::nullopt : std::optional(f->second);
   }
-  net::Task<bool> keep(std::string name, std::string text) {
-    files_[name] = std::move(text);
-    ++writes;
+  net::Task<bool> keep(std::string name, std::string part, gateway::FilePart where) {
+    parts_ = where.first ? std::move(part) : parts_ + part;
+    if (where.last) files_[name] = parts_;
+    writes += where.last ? 1 : 0;
     co_return true;
   }
+  std::string parts_;
   std::map<std::string, std::string>& files_;
   std::vector<std::unique_ptr<gateway::FilterKind>> kinds_;
   std::unique_ptr<gateway::testing::Bench> bench_;
