@@ -269,7 +269,7 @@ TEST(AdminAccess, HostsAndTokensDecide) {
     EXPECT_FALSE(refused(good)) << good;
   for (std::string_view bad : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example"})
     EXPECT_TRUE(refused(bad)) << bad;
-  auto who = [&](std::vector<std::string_view> values) {
+  auto who = [&](const std::vector<std::string_view>& values) {
     http::RequestHead head(arena);
     for (auto v : values) head.headers.add(http::HeaderId::authorization, v);
     return who_is(head, admin, "random").value_or("nobody");
@@ -326,6 +326,7 @@ TEST(OffloadThread, RunsJobsInOrderAndAnswersOnTheLoop) {
     });
   };
   std::vector<net::Task<int>> tasks;
+  tasks.reserve(20);
   for (int i = 0; i < 20; ++i) tasks.push_back(ask(pool, loop, order, elsewhere, i));
   while (!tasks.back().done()) loop.turn();
   int sum = 0;

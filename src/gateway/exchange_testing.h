@@ -232,7 +232,7 @@ inline config::ServiceSpec service(std::string name) {
        .at = {}});
   return s;
 }
-inline config::RouteSpec route(std::string path, std::vector<std::string> services) {
+inline config::RouteSpec route(const std::string& path, const std::vector<std::string>& services) {
   config::RouteSpec r;
   r.name = path;
   config::PathPattern p;

@@ -18,6 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const KeptLimits::Limit& limit : kept->limits())
     writer.add_limit(limit.identity, limit.portion, limit.debt);
   for (std::size_t i = 0; i < kept->keys(); ++i) writer.add_key(kept->key(i));
-  if (std::move(writer).finish() != text) std::abort();
+  if (writer.finish() != text) std::abort();
   return 0;
 }

@@ -83,7 +83,7 @@ std::string KeptLimitsWriter::take() {
   return part;
 }
 
-std::string KeptLimitsWriter::finish() && {
+std::string KeptLimitsWriter::finish() {
   sum_.add(text_);
   put(sum_.value());
   return std::move(text_);

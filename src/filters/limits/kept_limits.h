@@ -35,7 +35,7 @@ class KeptLimitsWriter {
   // What has come together since the last time: the next part of the file.
   std::size_t size() const noexcept { return text_.size(); }
   std::string take();
-  std::string finish() &&;  // the last part
+  std::string finish();  // the last part; once
 
  private:
   template <class T>

@@ -19,14 +19,16 @@ std::string written(int keys = 3) {
   writer.add_limit("fleet", {7, 70}, 33);
   for (int i = 0; i < keys; ++i)
     writer.add_key({{static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i});
-  return std::move(writer).finish();
+  return writer.finish();
 }
 std::string with_sum(std::string text) {
   const std::uint64_t sum = hash64(text);
   text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
   return text;
 }
-std::string without_sum(std::string text) { return text.substr(0, text.size() - sizeof(std::uint64_t)); }
+std::string without_sum(const std::string& text) {
+  return text.substr(0, text.size() - sizeof(std::uint64_t));
+}
 
 TEST(KeptLimits, AreReadAsTheyWereWritten) {
   const std::string text = written();
@@ -57,7 +59,7 @@ TEST(KeptLimits, InPartsItIsTheSame) {
     writer.add_key({{static_cast<std::uint64_t>(i), 99}, static_cast<std::uint32_t>(i % 2), 50 + i});
   }
   text += writer.take();
-  EXPECT_EQ(text + std::move(writer).finish(), written());
+  EXPECT_EQ(text + writer.finish(), written());
 }
 
 TEST(KeptLimits, WhatIsTornIsNothing) {

@@ -103,7 +103,7 @@ void keep_a_million(benchmark::State& state) {
     LimitsExport taken(policy, WallTime{}, kSecond);
     size = 0;
     while (taken.turn(2048)) size += taken.take().size();
-    size += std::move(taken).finish().size();
+    size += taken.finish().size();
   }
   state.counters["bytes"] = static_cast<double>(size);
 }
@@ -114,7 +114,7 @@ void restore_a_million(benchmark::State& state) {
   LimitsExport taken(policy_of(1'000'000, kSecond), WallTime{}, kSecond);
   while (taken.turn(2048)) {
   }
-  const std::string text = std::move(taken).finish();
+  const std::string text = taken.finish();
   for (auto _ : state) {
     state.PauseTiming();
     const auto policy = policy_of(0, 0);
@@ -137,6 +137,7 @@ void four_threads(benchmark::State& state) {
     std::vector<std::vector<std::int64_t>> admitted(kThreads);
     const std::int64_t begin = real_now() + kSecond / 10;
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t)
       threads.emplace_back([&, t] {
         auto& mine = admitted[static_cast<std::size_t>(t)];

@@ -82,7 +82,7 @@ net::Task<void> LimitsKeeper::save() {
     more = taken.turn(kBucketsInTurn);
     if (!more || taken.size() >= kPart) {
       where.last = !more;
-      good = co_await context_.keep_part(kFile, more ? taken.take() : std::move(taken).finish(), where);
+      good = co_await context_.keep_part(kFile, more ? taken.take() : taken.finish(), where);
       where.first = false;
     }
     if (more && !finishing_) co_await net::sleep_for(context_.loop, kBetweenTurns);

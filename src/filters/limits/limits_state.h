@@ -29,7 +29,7 @@ class LimitsExport {
   // Parts of the file, one after the other.
   std::size_t size() const noexcept { return writer_.size(); }
   std::string take() { return writer_.take(); }
-  std::string finish() && { return std::move(writer_).finish(); }  // the last
+  std::string finish() { return writer_.finish(); }  // the last
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;

@@ -38,7 +38,7 @@ KeptLimits taken_from(const Process& process, std::int64_t now) {
   LimitsExport taken(process.policy, WallTime{}, now);
   std::string text;
   while (taken.turn(7)) text += taken.take();
-  return *KeptLimits::parse(text + std::move(taken).finish());
+  return *KeptLimits::parse(text + taken.finish());
 }
 
 class LimitsState : public ::testing::Test {
