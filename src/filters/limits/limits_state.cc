@@ -51,7 +51,6 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
       use->limit->whole().store(use->limit->terms().word(now + debt), std::memory_order_relaxed);
   }
 
-  policy.table->expect(kept.keys());
   std::size_t near = 0;
   for (std::size_t i = 0; i < kept.keys(); ++i) {
     const KeptKey key = kept.key(i);

@@ -117,16 +117,6 @@ bool SharedLimitTable::fill_empty(Bucket& bucket, const LimitKey& key, std::uint
   return false;
 }
 
-void SharedLimitTable::expect(std::size_t keys) noexcept {
-  constexpr std::size_t kKeysOfAPage = 4;  // then hardly a page of the level stays untouched anyway
-  for (std::size_t l = 0; l < level_count_; ++l) {
-    const std::size_t bytes = levels_[l].count * sizeof(Bucket);
-    if (keys / kKeysOfAPage < bytes / 4096) return;
-    memory_.use_large_pages(levels_[l].first * sizeof(Bucket), bytes);
-    keys -= std::min(keys, levels_[l].count * kWays);
-  }
-}
-
 bool SharedLimitTable::restore(const LimitKey& key, std::uint32_t limit, std::uint64_t word,
                                std::size_t& near) noexcept {
   constexpr std::size_t kNear = 64;  // buckets: there may be empty ones in between

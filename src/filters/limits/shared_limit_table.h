@@ -105,8 +105,6 @@ class SharedLimitTable {
   // lies behind `now`.
   Added add(const LimitKey& key, std::uint32_t limit, std::uint64_t word, std::int64_t now) noexcept;
 
-  // So many keys are about to be restored: where they fill it, memory is taken in large pages.
-  void expect(std::size_t keys) noexcept;
   // The same for a key that is not there, while nobody else uses the table: no search, no latch. (One that is
   // there all the same gets a second place.)
   // Keys that come in the order of `each`, from a table of the same size, go where they were, which lies just

@@ -25,12 +25,6 @@ ZeroedMemory::ZeroedMemory(std::size_t bytes) : data_(map(bytes)), bytes_(bytes)
   madvise(data_, bytes_, MADV_NOHUGEPAGE);
 }
 
-void ZeroedMemory::use_large_pages(std::size_t first, std::size_t bytes) noexcept {
-  const std::size_t page = 4096;
-  first = (first + page - 1) / page * page;
-  madvise(static_cast<char*>(data_) + first, bytes / page * page, MADV_HUGEPAGE);
-}
-
 ZeroedMemory::~ZeroedMemory() { munmap(data_, bytes_); }
 
 }  // namespace gatehouse::filters

@@ -13,8 +13,6 @@ class ZeroedMemory {
   ~ZeroedMemory();
   ZeroedMemory(const ZeroedMemory&) = delete;
   void* data() const noexcept { return data_; }  // page-aligned
-  // All of this part is about to be written to: with few faults, where the system has large pages.
-  void use_large_pages(std::size_t first, std::size_t bytes) noexcept;
 
  private:
   void* data_;
