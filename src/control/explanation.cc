@@ -233,7 +233,7 @@ void put_limits(JsonText& json, const std::vector<gateway::LimitFinding>& limits
     if (f.dry_run) json.field("dry_run", true);
     if (f.level) {
       json.field("burst", f.level->burst).field("remaining", f.level->remaining);
-      json.field("wait_ms", static_cast<std::uint64_t>((f.level->wait.count() + 999'999) / 1'000'000));
+      json.field("wait_ms", std::chrono::ceil<std::chrono::milliseconds>(f.level->wait).count());
     }
     json.end_object();
   }

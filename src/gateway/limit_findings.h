@@ -21,9 +21,10 @@ struct LimitFinding {
     Duration wait{};  // until it is let through; 0 = now
   };
   std::string name;
-  std::string rate;     // as written: `20/h burst 5`
-  std::string per;      // `user`; empty: one count of everything
-  std::string counted;  // whose count it is, as the log shows it
+  std::string rate;  // as written: `20/h burst 5`
+  std::string per;   // `user`; empty: one count of everything
+  std::string
+      counted;  // whose count it is, as the log shows it; of a header `its value` where `now` is not given
   bool dry_run = false;
   std::optional<Level> level{};
 };
