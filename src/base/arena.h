@@ -42,8 +42,15 @@ class Arena {
 
   template <class T>
   T* make_array(std::size_t n) {
+    return new (room_for<T>(n)) T[n]{};
+  }
+
+  // Room for `n` of T, of which nothing is made yet.
+  template <class T>
+  T* room_for(std::size_t n) {
     static_assert(std::is_trivially_destructible_v<T>);
-    return new (allocate(sizeof(T) * n, alignof(T))) T[n]{};
+    constexpr std::size_t size = sizeof(T);  // NOLINT(bugprone-sizeof-expression): T may be a pointer
+    return static_cast<T*>(allocate(size * n, alignof(T)));
   }
 
   std::string_view copy(std::string_view text) {

@@ -38,10 +38,10 @@ std::expected<std::string, std::string> read_all(int fd) {
   struct stat s{};
   const std::size_t size = ::fstat(fd, &s) == 0 && s.st_size > 0 ? static_cast<std::size_t>(s.st_size) : 0;
   std::string out;
+  out.reserve(std::min(size, kLongestFile) + kLeast);  // the last reading finds the end
   while (out.size() <= kLongestFile) {
     const std::size_t had = out.size();
-    const std::size_t more =
-        std::clamp(size + 1 - std::min(size, had), kLeast, kLongestFile + 1 - had + kLeast);
+    const std::size_t more = std::max(out.capacity() - had, kLeast);
     ssize_t n = 0;
     out.resize_and_overwrite(had + more, [&](char* data, std::size_t) {
       n = ::read(fd, data + had, more);

@@ -29,15 +29,10 @@ class Inspection {
     query_.attributes = &attributes_;
   }
 
-  // As the filter asks them: the default one where none stands in its place.
   void general() {
-    bool replaced = false;
-    for (const LimitUse* use : policy_.general) {
-      if (use->is_default || !matches(*use)) continue;
-      add(*use);
-      replaced = replaced || use->replaces_default;
-    }
-    if (policy_.main != nullptr && !replaced && matches(*policy_.main)) add(*policy_.main);
+    each_general(
+        policy_, [this](const LimitUse& use) { return matches(use); },
+        [this](const LimitUse& use) { add(use); });
   }
   void of(const config::RouteSpec& route, const RouteLimits& limits) {
     countable_.route = route.name;

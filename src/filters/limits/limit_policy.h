@@ -77,6 +77,19 @@ struct LimitPolicy {
   const LimitUse* own(const config::LimitSpec& spec) const noexcept;  // of a service or route; by its name
 };
 
+// Of those at the top, which a request meets for which `matches(use)` holds, each to `add(use)`: `default`
+// last, and only where none stands in its place.
+template <class Matches, class Add>
+void each_general(const LimitPolicy& policy, const Matches& matches, const Add& add) {
+  bool replaced = false;
+  for (const LimitUse* use : policy.general) {
+    if (use->is_default || !matches(*use)) continue;
+    add(*use);
+    replaced = replaced || use->replaces_default;
+  }
+  if (policy.main != nullptr && !replaced && matches(*policy.main)) add(*policy.main);
+}
+
 // Of all configuration: made once a snapshot.
 std::shared_ptr<LimitPolicy> compile_limits(const config::Spec& spec, gateway::StateRegistry& registry,
                                             gateway::ConditionTable& conditions,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <new>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -61,16 +61,12 @@ class Meeting {
  public:
   Meeting(const LimitPolicy& policy, Exchange& x, bool refused, MetLimits& met)
       : x_(x), refused_(refused), keys_(countable(x), refused, policy.table->secret()), met_(met) {
-    met = {.uses = x.arena().make_array<const LimitUse*>(policy.most),
-           .charges = static_cast<Charge*>(x.arena().allocate(policy.most * sizeof(Charge), alignof(Charge))),
+    met = {.uses = x.arena().room_for<const LimitUse*>(policy.most),
+           .charges = x.arena().room_for<Charge>(policy.most),
            .asked = true};
-    bool replaced = false;
-    for (const LimitUse* use : policy.general) {
-      if (use->is_default || !matches(*use, x)) continue;
-      add(*use);
-      replaced = replaced || use->replaces_default;
-    }
-    if (policy.main != nullptr && !replaced) add_own(policy.main);
+    each_general(
+        policy, [&x](const LimitUse& use) { return matches(use, x); },
+        [this](const LimitUse& use) { add(use); });
   }
   void add_own(const LimitUse* use) {
     if (use != nullptr && matches(*use, x_)) add(*use);
@@ -78,11 +74,11 @@ class Meeting {
 
  private:
   void add(const LimitUse& use) {
-    met_.uses[met_.count] = &use;
-    new (met_.charges + met_.count) Charge{.limit = use.limit.get(),
-                                           .key = keys_.of(use),
-                                           .units = units_of(use.cost, x_.request(), refused_),
-                                           .dry_run = use.dry_run};
+    std::construct_at(met_.uses + met_.count, &use);
+    std::construct_at(met_.charges + met_.count, Charge{.limit = use.limit.get(),
+                                                        .key = keys_.of(use),
+                                                        .units = units_of(use.cost, x_.request(), refused_),
+                                                        .dry_run = use.dry_run});
     ++met_.count;
   }
   Exchange& x_;

@@ -12,9 +12,9 @@ namespace gatehouse::filters {
 namespace {
 
 // What is written in one turn of control: half a megabyte of the table, some 0.1 ms.
-constexpr std::size_t kBucketsInTurn = 2048;
+constexpr std::size_t kBucketsInTurn = 8192;
 constexpr Duration kBetweenTurns = 1ms;
-constexpr std::size_t kPart = std::size_t{256} << 10;  // that is written at once: it still lies in the cache
+constexpr std::size_t kPart = std::size_t{1} << 20;  // that is written at once: it still lies in the cache
 
 }  // namespace
 
