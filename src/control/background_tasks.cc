@@ -29,6 +29,10 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
           .client = client,
           .log = [&log = parts_.log](Severity level, const std::string& line) { log.write(level, line); },
           .recall = [this](std::string name) { return read(std::move(name)); },
+          .recall_parts =
+              [this](std::string name, std::function<void(const gateway::KeptFile&)> use) {
+                return read_parts(std::move(name), std::move(use));
+              },
           .keep = [this](std::string name,
                          std::string content) { return write(std::move(name), std::move(content), {}); },
           .keep_part =
@@ -38,24 +42,45 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
 }
 
 net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
-  if (!parts_.files.read) co_return std::nullopt;
-  auto text =
-      co_await offload(parts_.offload, parts_.loop, [read = parts_.files.read, name] { return read(name); });
-  if (text) {
+  struct Read {
+    bool there = false;
+    std::optional<std::string> text;
+  };
+  auto read = std::make_shared<Read>();
+  co_await read_parts(name, [read](const gateway::KeptFile& file) { *read = {true, text_of(file)}; });
+  if (read->there && !read->text) leave_unread(name, name + " cannot be read to its end");
+  co_return std::move(read->text);
+}
+
+net::Task<void> BackgroundTasks::read_parts(std::string name,
+                                            std::function<void(const gateway::KeptFile&)> use) {
+  if (!parts_.files.open) co_return;
+  const auto done = co_await offload(
+      parts_.offload, parts_.loop,
+      [open = parts_.files.open, use = std::move(use), name] -> std::expected<void, std::string> {
+        const auto file = open(name);
+        if (!file) return std::unexpected(file.error());
+        if (*file) use(**file);
+        return {};
+      });
+  if (done) {
     unread_.erase(name);
-    co_return std::move(*text);
+  } else {
+    leave_unread(name, done.error());
   }
-  parts_.log.warning(text.error() +
+}
+
+void BackgroundTasks::leave_unread(const std::string& name, const std::string& why) {
+  parts_.log.warning(why +
                      "; it is left as it is, and not written over: put that right and restart, or remove it");
-  unread_.insert(std::move(name));
-  co_return std::nullopt;
+  unread_.insert(name);
 }
 
 net::Task<bool> BackgroundTasks::write(std::string name, std::string content, gateway::FilePart where) {
   if (!parts_.files.write) co_return false;
   if (unread_.contains(name)) {
     const auto there = co_await offload(parts_.offload, parts_.loop,
-                                        [read = parts_.files.read, name] { return read(name); });
+                                        [open = parts_.files.open, name] { return open(name); });
     if (!there || *there) co_return false;
     unread_.erase(name);  // somebody has removed it
   }

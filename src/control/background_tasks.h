@@ -21,7 +21,9 @@ namespace gatehouse::control {
 // Files that outlive the process, by name. Jobs of the offload, which may block; null functions: there are
 // none.
 struct KeptFiles {
-  std::function<std::expected<std::optional<std::string>, std::string>(const std::string& name)> read{};
+  // Null pointer: there is no such file.
+  std::function<std::expected<std::unique_ptr<const gateway::KeptFile>, std::string>(const std::string& name)>
+      open{};
   std::function<std::expected<void, std::string>(const std::string& name, const std::string& content,
                                                  gateway::FilePart where)>
       write{};
@@ -62,6 +64,8 @@ class BackgroundTasks {
   struct Entry;
   gateway::BackgroundContext context(upstream::Client& client);
   net::Task<std::optional<std::string>> read(std::string name);
+  net::Task<void> read_parts(std::string name, std::function<void(const gateway::KeptFile&)> use);
+  void leave_unread(const std::string& name, const std::string& why);
   net::Task<bool> write(std::string name, std::string content, gateway::FilePart where);
 
   Parts parts_;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -104,6 +105,39 @@ TEST_F(Files, AFileOfTheStateFolderInPartsIsThereWithTheLast) {
   EXPECT_EQ(state->read("f").value(), "one, " + large + ", three");
   EXPECT_FALSE(state->write("g", "no first", {.first = false, .last = true}));
   EXPECT_EQ(state->read("g").value(), std::nullopt);
+}
+
+TEST_F(Files, AFileOfTheStateFolderIsReadInParts) {
+  const std::string path = (folder / "state").string();
+  auto state = StateFolder::open(config::Secret::plain(path));
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->open_file("f").value(), nullptr);
+  ASSERT_TRUE(state->write("f", "0123456789"));
+  const auto file = state->open_file("f").value();
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(file->size(), 10U);
+  std::array<char, 4> part{};
+  EXPECT_EQ(file->read(3, part), 4U);
+  EXPECT_EQ(std::string_view(part.data(), 4), "3456");
+  EXPECT_EQ(file->read(8, part), 2U);
+  EXPECT_EQ(std::string_view(part.data(), 2), "89");
+  EXPECT_EQ(file->read(10, part), 0U);
+  EXPECT_EQ(file->read(99, part), 0U);
+  EXPECT_EQ(text_of(*file), "0123456789");
+  fs::resize_file(path + "/f", 5);
+  EXPECT_EQ(text_of(*file), std::nullopt) << "it was longer when it was opened";
+}
+
+TEST_F(Files, AFileOfTheStateFolderThatIsTooLargeIsNotRead) {
+  const std::string path = (folder / "state").string();
+  auto state = StateFolder::open(config::Secret::plain(path));
+  ASSERT_TRUE(state);
+  ASSERT_TRUE(state->write("f", ""));
+  fs::resize_file(path + "/f", StateFolder::kLongestFile + 1);  // takes no room
+  EXPECT_EQ(state->read("f").error(), path + "/f is refused: it is too large");
+  EXPECT_FALSE(state->open_file("f"));
+  fs::create_directory(path + "/g");
+  EXPECT_EQ(state->read("g").error(), path + "/g cannot be read to its end");
 }
 
 TEST_F(Files, TheTokenIsFoundByCommands) {

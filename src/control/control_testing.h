@@ -172,20 +172,21 @@ class Gateway {
 
  private:
   KeptFiles kept_files() {
-    return {
-        .read = [this](const std::string& name) -> std::expected<std::optional<std::string>, std::string> {
-          auto f = state.find(name);
-          if (state_unreadable && f != state.end()) return std::unexpected(name + " is refused");
-          return f == state.end() ? std::nullopt : std::optional(f->second);
-        },
-        .write = [this](const std::string& name, const std::string& content,
-                        gateway::FilePart where) -> std::expected<void, std::string> {
-          if (state_full) return std::unexpected("the disk is full");
-          std::string& text = state[name + ".new"];
-          text = where.first ? content : text + content;
-          if (where.last) state[name] = state.extract(name + ".new").mapped();
-          return {};
-        }};
+    return {.open = [this](const std::string& name)
+                -> std::expected<std::unique_ptr<const gateway::KeptFile>, std::string> {
+              auto f = state.find(name);
+              if (f == state.end()) return nullptr;
+              if (state_unreadable) return std::unexpected(name + " is refused");
+              return std::make_unique<const gateway::KeptText>(f->second);
+            },
+            .write = [this](const std::string& name, const std::string& content,
+                            gateway::FilePart where) -> std::expected<void, std::string> {
+              if (state_full) return std::unexpected("the disk is full");
+              std::string& text = state[name + ".new"];
+              text = where.first ? content : text + content;
+              if (where.last) state[name] = state.extract(name + ".new").mapped();
+              return {};
+            }};
   }
   net::Task<void> run() {
     auto prepared = co_await control->prepare();

@@ -120,7 +120,7 @@ std::function<std::expected<void, std::string>(const std::string&)> keeper_of(co
 
 KeptFiles files_of(const StateFolder& state) {
   KeptFiles files;
-  files.read = [&state](const std::string& name) { return state.read(name); };
+  files.open = [&state](const std::string& name) { return state.open_file(name); };
   if (state.writable())
     files.write = [&state](const std::string& name, const std::string& content, gateway::FilePart where) {
       return state.write(name, content, where);

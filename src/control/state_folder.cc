@@ -18,8 +18,6 @@
 namespace gatehouse::control {
 namespace {
 
-constexpr std::size_t kLongestFile = std::size_t{256} << 20;
-
 std::string reason() { return std::strerror(errno); }
 
 // Empty, or why what `fd` refers to is not to be trusted. Root may read what belongs to the user it is asked
@@ -32,39 +30,52 @@ std::string distrust(int fd, bool root_may_read) {
   return {};
 }
 
-// In one piece where the file is as large as it says: there may be a million keys of limits in it.
-std::expected<std::string, std::string> read_all(int fd) {
-  constexpr std::size_t kLeast = 4096;
-  struct stat s{};
-  const std::size_t size = ::fstat(fd, &s) == 0 && s.st_size > 0 ? static_cast<std::size_t>(s.st_size) : 0;
-  std::string out;
-  out.reserve(std::min(size, kLongestFile) + kLeast);  // the last reading finds the end
-  while (out.size() <= kLongestFile) {
-    const std::size_t had = out.size();
-    const std::size_t more = std::max(out.capacity() - had, kLeast);
-    ssize_t n = 0;
-    out.resize_and_overwrite(had + more, [&](char* data, std::size_t) {
-      n = ::read(fd, data + had, more);
-      return had + static_cast<std::size_t>(std::max<ssize_t>(0, n));
-    });
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return std::unexpected(reason());
-    if (n == 0) return out;
+class OpenFile final : public gateway::KeptFile {
+ public:
+  explicit OpenFile(int fd) : fd_(fd) {
+    struct stat s{};
+    if (::fstat(fd_, &s) == 0 && s.st_size > 0) size_ = static_cast<std::size_t>(s.st_size);
   }
-  return std::unexpected("it is too large");
-}
+  OpenFile(const OpenFile&) = delete;
+  ~OpenFile() override { ::close(fd_); }
+  std::size_t size() const noexcept override { return size_; }
+  std::size_t read(std::size_t offset, std::span<char> into) const override {
+    std::size_t had = 0;
+    while (had < into.size()) {
+      const ssize_t n = ::pread(fd_, into.data() + had, into.size() - had, static_cast<off_t>(offset + had));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      had += static_cast<std::size_t>(n);
+    }
+    return had;
+  }
 
+ private:
+  int fd_;
+  std::size_t size_ = 0;
+};
+
+using MaybeFile = std::expected<std::unique_ptr<const gateway::KeptFile>, std::string>;
 using MaybeText = std::expected<std::optional<std::string>, std::string>;
 
-MaybeText read_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {
+MaybeFile open_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {
   int fd = ::openat(folder, std::string(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0 && errno == ENOENT) return std::optional<std::string>{};
+  if (fd < 0 && errno == ENOENT) return nullptr;
   if (fd < 0) return std::unexpected(fmt::format("{}/{} cannot be read: {}", shown, name, reason()));
+  auto file = std::make_unique<const OpenFile>(fd);
   std::string doubt = distrust(fd, root_may_read);
-  std::expected<std::string, std::string> text = doubt.empty() ? read_all(fd) : std::unexpected(doubt);
-  ::close(fd);
-  if (!text) return std::unexpected(fmt::format("{}/{} is refused: {}", shown, name, text.error()));
-  return std::optional(std::move(*text));
+  if (doubt.empty() && file->size() > StateFolder::kLongestFile) doubt = "it is too large";
+  if (!doubt.empty()) return std::unexpected(fmt::format("{}/{} is refused: {}", shown, name, doubt));
+  return file;
+}
+
+MaybeText read_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {
+  const MaybeFile file = open_trusted(folder, shown, name, root_may_read);
+  if (!file) return std::unexpected(file.error());
+  if (!*file) return std::optional<std::string>{};
+  std::optional<std::string> text = gateway::text_of(**file);
+  if (!text) return std::unexpected(fmt::format("{}/{} cannot be read to its end", shown, name));
+  return text;
 }
 
 std::string not_writable(const std::string& shown, const std::string& why) {
@@ -118,9 +129,14 @@ StateFolder::~StateFolder() {
   if (folder_ >= 0) ::close(folder_);
 }
 
-std::expected<std::optional<std::string>, std::string> StateFolder::read(std::string_view name) const {
+MaybeText StateFolder::read(std::string_view name) const {
   if (folder_ < 0) return std::optional<std::string>{};
   return read_trusted(folder_, shown_, name, false);
+}
+
+MaybeFile StateFolder::open_file(std::string_view name) const {
+  if (folder_ < 0) return nullptr;
+  return open_trusted(folder_, shown_, name, false);
 }
 
 std::expected<void, std::string> StateFolder::write(std::string_view name, std::string_view content,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gateway/kept_file.h"
 #include "net/loop.h"
 #include "net/network.h"
 #include "net/resolver.h"
@@ -37,12 +38,6 @@ struct Measurement {
   double value = 0;
 };
 
-// Where a part stands in its file.
-struct FilePart {
-  bool first = true;
-  bool last = true;
-};
-
 // What control lends a task. Thread: control's loop. All of it outlives the task.
 struct BackgroundContext {
   net::Loop& loop;
@@ -52,10 +47,13 @@ struct BackgroundContext {
   // Files of the state folder, off this thread. nullopt: there is none, or none that may be read (said in the
   // log).
   std::function<net::Task<std::optional<std::string>>(std::string name)> recall;
+  // The same of one that nobody should hold all of: `use` is called with it, off this thread, unless there is
+  // none. It owns what it uses.
+  std::function<net::Task<void>(std::string name, std::function<void(const KeptFile&)> use)> recall_parts;
   // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
   // then it stays as it is.
   std::function<net::Task<bool>(std::string name, std::string content)> keep;
-  // The same in parts, so that nobody holds all of it: the last one puts the file in its place. After a false
+  // The same in parts: the last one puts the file in its place. After a false
   // its writer begins anew. One writer a name.
   std::function<net::Task<bool>(std::string name, std::string part, FilePart where)> keep_part{};
 };

@@ -7,17 +7,21 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gatehouse::filters;
+  using gatehouse::gateway::KeptText;
   std::string text(reinterpret_cast<const char*>(data), size);
-  (void)KeptLimits::parse(text);
+  (void)KeptLimits::read(KeptText(text));
   // With the right sum, so that what lies behind it is reached.
   const std::uint64_t sum = gatehouse::hash64(text);
   text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
-  const auto kept = KeptLimits::parse(text);
+  const KeptText file(text);
+  const auto kept = KeptLimits::read(file);
   if (!kept) return 0;
   KeptLimitsWriter writer(kept->secret(), kept->at());
   for (const KeptLimits::Limit& limit : kept->limits())
     writer.add_limit(limit.identity, limit.portion, limit.debt);
-  for (std::size_t i = 0; i < kept->keys(); ++i) writer.add_key(kept->key(i));
+  KeptKeys all(*kept);
+  for (auto keys = all.next(); !keys.empty(); keys = all.next())
+    for (const KeptKey& key : keys) writer.add_key(key);
   if (writer.finish() != text) std::abort();
   return 0;
 }

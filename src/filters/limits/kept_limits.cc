@@ -1,5 +1,6 @@
 #include "filters/limits/kept_limits.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -12,34 +13,54 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kName = "gatehouse limits 1\n";
-constexpr std::size_t kKeyBytes = 28;
+constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
+constexpr std::size_t kPart = std::size_t{256} << 10;  // that is read at once
+constexpr std::size_t kKeysInPart = 8192;
+constexpr std::size_t kKeyBytes = KeptLimits::kKeyBytes;
 
-// Takes numbers off the front. What is not there makes it bad.
+// Takes numbers off the front of a file's part. What is not there makes it bad.
 class Bytes {
  public:
-  explicit Bytes(std::string_view rest) noexcept : rest_(rest) {}
+  Bytes(const gateway::KeptFile& file, std::size_t begin, std::size_t end) noexcept
+      : file_(file), at_(begin), end_(end) {}
   template <class T>
-  T take() noexcept {
+  T take() {
     static_assert(std::is_trivially_copyable_v<T>);
     T value{};
-    const std::string_view bytes = take(sizeof value);
-    if (good_) std::memcpy(&value, bytes.data(), sizeof value);
+    take({reinterpret_cast<char*>(&value), sizeof value});
     return value;
   }
-  std::string_view take(std::size_t size) noexcept {
-    good_ = good_ && size <= rest_.size();
-    if (!good_) return {};
-    const std::string_view front = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return front;
+  std::string take(std::size_t size) {
+    std::string text(size, '\0');
+    take(text);
+    return text;
   }
   bool good() const noexcept { return good_; }
-  std::string_view rest() const noexcept { return rest_; }
+  std::size_t at() const noexcept { return at_; }
 
  private:
-  std::string_view rest_;
+  void take(std::span<char> into) {
+    good_ = good_ && into.size() <= end_ - at_ && file_.read(at_, into) == into.size();
+    if (good_) at_ += into.size();
+  }
+  const gateway::KeptFile& file_;
+  std::size_t at_;
+  const std::size_t end_;
   bool good_ = true;
 };
+
+// Of the first `end` bytes.
+std::uint64_t sum_of(const gateway::KeptFile& file, std::size_t end) {
+  Hash64 sum;
+  std::vector<char> part(kPart);
+  for (std::size_t at = 0; at < end;) {
+    const std::size_t size = file.read(at, std::span(part).first(std::min(kPart, end - at)));
+    if (size == 0) break;
+    sum.add({part.data(), size});
+    at += size;
+  }
+  return sum.value();
+}
 
 }  // namespace
 
@@ -89,17 +110,17 @@ std::string KeptLimitsWriter::finish() {
   return std::move(text_);
 }
 
-std::expected<KeptLimits, std::string> KeptLimits::parse(std::string text) {
+std::expected<KeptLimits, std::string> KeptLimits::read(const gateway::KeptFile& file) {
   const auto wrong = [](const char* why) { return std::unexpected(std::string(why)); };
-  if (!text.starts_with(kName)) return wrong("it is no such file of this version");
-  if (text.size() < kName.size() + sizeof(std::uint64_t)) return wrong("it is cut off");
-  const std::string_view whole = std::string_view(text).substr(0, text.size() - sizeof(std::uint64_t));
-  std::uint64_t sum = 0;
-  std::memcpy(&sum, text.data() + whole.size(), sizeof sum);
-  if (sum != hash64(whole)) return wrong("it is damaged or cut off");
+  if (Bytes name(file, 0, file.size()); name.take(kName.size()) != kName)
+    return wrong("it is no such file of this version");
+  if (file.size() < kName.size() + kSumBytes) return wrong("it is cut off");
+  const std::size_t end = file.size() - kSumBytes;
+  if (Bytes sum(file, end, file.size()); sum.take<std::uint64_t>() != sum_of(file, end))
+    return wrong("it is damaged or cut off");
 
-  KeptLimits kept;
-  Bytes in(whole.substr(kName.size()));
+  KeptLimits kept(file);
+  Bytes in(file, kName.size(), end);
   kept.secret_ = in.take<SipKey>();
   kept.at_ = WallTime(Duration(in.take<std::int64_t>()));
   const auto limits = in.take<std::uint32_t>();
@@ -117,21 +138,33 @@ std::expected<KeptLimits, std::string> KeptLimits::parse(std::string text) {
       return wrong("a limit in it has impossible numbers");
     kept.limits_.push_back(std::move(limit));
   }
-  if (!in.good() || in.rest().size() % kKeyBytes != 0) return wrong("it ends in the middle");
-  kept.first_key_ = whole.size() - in.rest().size();
-  kept.keys_ = in.rest().size() / kKeyBytes;
-  kept.text_ = std::move(text);
+  if (!in.good() || (end - in.at()) % kKeyBytes != 0) return wrong("it ends in the middle");
+  kept.first_key_ = in.at();
+  kept.keys_ = (end - in.at()) / kKeyBytes;
   return kept;
 }
 
-KeptKey KeptLimits::key(std::size_t i) const noexcept {
-  const char* at = text_.data() + first_key_ + i * kKeyBytes;
-  KeptKey key;
-  std::memcpy(&key.key.low, at, 8);
-  std::memcpy(&key.key.high, at + 8, 8);
-  std::memcpy(&key.debt, at + 16, 8);
-  std::memcpy(&key.limit, at + 24, 4);
-  return key;
+KeptKeys::KeptKeys(const KeptLimits& kept)
+    : file_(*kept.file_),
+      at_(kept.first_key_),
+      left_(kept.keys_),
+      bytes_(std::min(left_, kKeysInPart) * kKeyBytes),
+      keys_(std::min(left_, kKeysInPart)) {}
+
+std::span<const KeptKey> KeptKeys::next() {
+  const std::size_t wanted = std::min(left_, keys_.size());
+  const std::size_t count = file_.read(at_, std::span(bytes_).first(wanted * kKeyBytes)) / kKeyBytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* at = bytes_.data() + i * kKeyBytes;
+    KeptKey& key = keys_[i];
+    std::memcpy(&key.key.low, at, 8);
+    std::memcpy(&key.key.high, at + 8, 8);
+    std::memcpy(&key.debt, at + 16, 8);
+    std::memcpy(&key.limit, at + 24, 4);
+  }
+  at_ += count * kKeyBytes;
+  left_ = count < wanted ? 0 : left_ - count;
+  return std::span(keys_).first(count);
 }
 
 }  // namespace gatehouse::filters

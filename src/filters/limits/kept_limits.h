@@ -1,5 +1,5 @@
 // What keys owe, as it is kept over a restart: with the secret of their hashes, or nobody would find them
-// again. Pure.
+// again.
 //
 // A file of its own form, because there may be a million keys: a line that names it, then numbers as they lie
 // in memory (little-endian), and a checksum of everything at the end. What is not whole, or not ours, is
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "base/siphash.h"
 #include "base/time.h"
 #include "filters/limits/gcra.h"
+#include "gateway/kept_file.h"
 
 namespace gatehouse::filters {
 
@@ -46,10 +48,13 @@ class KeptLimitsWriter {
   std::uint32_t limits_ = 0;
 };
 
+// All of a file but its keys, of which there may be a million: those are read from it a few thousand at a
+// time (KeptKeys).
 class KeptLimits {
  public:
   static constexpr std::size_t kMostLimits = 100'000;
   static constexpr std::size_t kLongestIdentity = 4096;
+  static constexpr std::size_t kKeyBytes = 28;
 
   struct Limit {
     std::string identity;
@@ -57,22 +62,40 @@ class KeptLimits {
     std::int64_t debt = 0;  // of a limit that counts everything together
   };
 
-  // Why not, in a few words for the log.
-  static std::expected<KeptLimits, std::string> parse(std::string text);
+  // Looks at the whole of it, for its sum; `file` outlives what it returns. Else why not, in a few words for
+  // the log.
+  static std::expected<KeptLimits, std::string> read(const gateway::KeptFile& file);
 
   const SipKey& secret() const noexcept { return secret_; }
   WallTime at() const noexcept { return at_; }
   const std::vector<Limit>& limits() const noexcept { return limits_; }
   std::size_t keys() const noexcept { return keys_; }
-  KeptKey key(std::size_t i) const noexcept;
 
  private:
+  friend class KeptKeys;
+  explicit KeptLimits(const gateway::KeptFile& file) : file_(&file) {}
+
+  const gateway::KeptFile* file_;
   SipKey secret_{};
   WallTime at_{};
   std::vector<Limit> limits_;
-  std::string text_;
-  std::size_t first_key_ = 0;  // where it begins in text_
+  std::size_t first_key_ = 0;  // where it begins in the file
   std::size_t keys_ = 0;
+};
+
+// The keys of a file, in its order.
+class KeptKeys {
+ public:
+  explicit KeptKeys(const KeptLimits& kept);  // which outlives it
+  // The next few. Empty: that was all, or the file has become shorter since.
+  std::span<const KeptKey> next();
+
+ private:
+  const gateway::KeptFile& file_;
+  std::size_t at_;
+  std::size_t left_;
+  std::vector<char> bytes_;
+  std::vector<KeptKey> keys_;
 };
 
 }  // namespace gatehouse::filters

@@ -18,27 +18,24 @@ constexpr std::size_t kPart = std::size_t{1} << 20;  // that is written at once:
 
 }  // namespace
 
-net::Task<void> LimitsKeeper::recall(const LimitPolicy& policy) {
+net::Task<void> LimitsKeeper::recall(std::shared_ptr<const LimitPolicy> policy) {
   if (std::exchange(recalled_, true)) co_return;
-  const std::shared_ptr<SharedLimitTable> table = policy.table;
-  auto text = co_await context_.recall(kFile);
-  if (!text) co_return;
-  auto kept = KeptLimits::parse(std::move(*text));
-  if (!kept) {
-    context_.log(Severity::warning,
-                 fmt::format("limits: what was kept of them is ignored: {}", kept.error()));
-    co_return;
-  }
-  table->set_secret(kept->secret());
-  read_ = std::move(*kept);
-}
-
-void LimitsKeeper::restore(const LimitPolicy& policy, std::int64_t now) {
-  const std::optional<KeptLimits> kept = std::exchange(read_, std::nullopt);
-  if (!kept) return;
-  // A clock that was set back does not make anybody owe more.
-  const std::int64_t passed = std::max<std::int64_t>(0, (context_.loop.wall() - kept->at()).count());
-  import_limits(*kept, policy, passed, now);
+  auto ignored = std::make_shared<std::string>();  // why it is
+  co_await context_.recall_parts(
+      kFile, [policy = std::move(policy), ignored, wall = context_.loop.wall(),
+              now = context_.loop.now().time_since_epoch().count()](const gateway::KeptFile& file) {
+        const auto kept = KeptLimits::read(file);
+        if (!kept) {
+          *ignored = kept.error();
+          return;
+        }
+        policy->table->set_secret(kept->secret());
+        // A clock that was set back does not make anybody owe more.
+        const std::int64_t passed = std::max<std::int64_t>(0, (wall - kept->at()).count());
+        import_limits(*kept, *policy, passed, now);
+      });
+  if (!ignored->empty())
+    context_.log(Severity::warning, fmt::format("limits: what was kept of them is ignored: {}", *ignored));
 }
 
 void LimitsKeeper::set_policy(std::shared_ptr<const LimitPolicy> policy) {

@@ -4,9 +4,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
-#include "filters/limits/kept_limits.h"
 #include "filters/limits/limit_policy.h"
 #include "gateway/background.h"
 
@@ -21,11 +19,11 @@ class LimitsKeeper {
   // `context` outlives it.
   explicit LimitsKeeper(const gateway::BackgroundContext& context) : context_(context) {}
 
-  // Reads the file, if it was not read yet, and gives the table its secret: before any key is counted.
-  net::Task<void> recall(const LimitPolicy& policy);
-  // Puts what was read into the table and the limits, once their terms are in force. Then it is kept anew.
-  void restore(const LimitPolicy& policy, std::int64_t now);
+  // Reads the file, if it was not read yet, into the table, its secret, and the limits: before any request is
+  // counted.
+  net::Task<void> recall(std::shared_ptr<const LimitPolicy> policy);
 
+  // That is in force. Then it is kept anew.
   void set_policy(std::shared_ptr<const LimitPolicy> policy);
   // Somebody's debt was changed by hand.
   void touch() noexcept { ++touched_; }
@@ -40,7 +38,6 @@ class LimitsKeeper {
   const gateway::BackgroundContext& context_;
   std::shared_ptr<const LimitPolicy> policy_;
   bool recalled_ = false;
-  std::optional<KeptLimits> read_;  // until it is restored
   std::uint64_t touched_ = 0;
   std::uint64_t saved_changes_ = 0;
   std::uint64_t tried_changes_ = 0;  // as many, at the last attempt: one that failed waits for more

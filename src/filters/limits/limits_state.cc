@@ -39,7 +39,7 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
 
   auto owed = [&](const LimitUse& use, const KeptLimits::Limit& limit, std::int64_t debt) {
     return convert(std::max<std::int64_t>(0, std::min(debt, limit.portion.level) - passed), limit.portion,
-                   use.portion);
+                   use.limit->terms().portion);
   };
   std::vector<const LimitUse*> uses;
   uses.reserve(kept.limits().size());
@@ -52,12 +52,14 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
   }
 
   std::size_t near = 0;
-  for (std::size_t i = 0; i < kept.keys(); ++i) {
-    const KeptKey key = kept.key(i);
-    if (key.limit >= uses.size() || uses[key.limit] == nullptr || key.debt < 0) continue;
-    const LimitUse& use = *uses[key.limit];
-    if (const std::int64_t debt = owed(use, kept.limits()[key.limit], key.debt); debt > 0)
-      (void)policy.table->restore(key.key, use.limit->number(), use.limit->terms().word(now + debt), near);
+  KeptKeys all(kept);
+  for (auto keys = all.next(); !keys.empty(); keys = all.next()) {
+    for (const KeptKey& key : keys) {
+      if (key.limit >= uses.size() || uses[key.limit] == nullptr || key.debt < 0) continue;
+      const LimitUse& use = *uses[key.limit];
+      if (const std::int64_t debt = owed(use, kept.limits()[key.limit], key.debt); debt > 0)
+        (void)policy.table->restore(key.key, use.limit->number(), use.limit->terms().word(now + debt), near);
+    }
   }
 }
 

@@ -34,11 +34,15 @@ struct Process {
   std::shared_ptr<LimitPolicy> policy = std::make_shared<LimitPolicy>();
 };
 
-KeptLimits taken_from(const Process& process, std::int64_t now) {
+gateway::KeptText taken_from(const Process& process, std::int64_t now) {
   LimitsExport taken(process.policy, WallTime{}, now);
   std::string text;
   while (taken.turn(7)) text += taken.take();
-  return *KeptLimits::parse(text + taken.finish());
+  return gateway::KeptText(text + taken.finish());
+}
+std::size_t keys_in(const gateway::KeptText& file) { return KeptLimits::read(file)->keys(); }
+void import(const gateway::KeptText& file, const Process& into, std::int64_t passed, std::int64_t now) {
+  import_limits(*KeptLimits::read(file), *into.policy, passed, now);
 }
 
 class LimitsState : public ::testing::Test {
@@ -55,11 +59,11 @@ class LimitsState : public ::testing::Test {
 };
 
 TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
-  const KeptLimits kept = taken_from(before, kSecond);
+  const gateway::KeptText kept = taken_from(before, kSecond);
   // The same size, a smaller one and a larger one.
   for (const std::size_t megabytes : {8U, 4U, 32U}) {
     Process after(megabytes << 20, 0, {1, 10s, 5});
-    import_limits(kept, *after.policy, 2 * kSecond, 77 * kSecond);
+    import(kept, after, 2 * kSecond, 77 * kSecond);
     for (std::uint64_t n = 0; n < kKeys; ++n)
       ASSERT_EQ(after.debt(0, key(n), 77 * kSecond),
                 static_cast<std::int64_t>(1 + n % 3) * 10 * kSecond - 2 * kSecond)
@@ -72,21 +76,21 @@ TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
 }
 
 TEST_F(LimitsState, WhatHasComeBackIsNotKept) {
-  const KeptLimits kept = taken_from(before, 25 * kSecond);
-  EXPECT_EQ(kept.keys(), kKeys / 3) << "those that were charged for three";
-  EXPECT_EQ(taken_from(before, 40 * kSecond).keys(), 0U);
+  const gateway::KeptText kept = taken_from(before, 25 * kSecond);
+  EXPECT_EQ(keys_in(kept), kKeys / 3) << "those that were charged for three";
+  EXPECT_EQ(keys_in(taken_from(before, 40 * kSecond)), 0U);
 }
 
 TEST_F(LimitsState, OfOtherTermsItIsConverted) {
   Process after(std::size_t{8} << 20, 0, {1, 1s, 2});
-  import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
+  import(taken_from(before, kSecond), after, 0, kSecond);
   EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
   EXPECT_EQ(after.debt(0, key(2), kSecond), 2 * kSecond) << "at most all that can be owed";
 }
 
 TEST_F(LimitsState, OfALimitThatThereIsNoMoreItIsDropped) {
   Process after(std::size_t{8} << 20, 5, {1, 10s, 5}, "b");
-  import_limits(taken_from(before, kSecond), *after.policy, 0, kSecond);
+  import(taken_from(before, kSecond), after, 0, kSecond);
   for (std::uint64_t n = 0; n < 100; ++n) EXPECT_EQ(after.debt(0, key(n), kSecond), 0);
   EXPECT_EQ(after.debt(1, {}, kSecond), kSecond / 10);
 }

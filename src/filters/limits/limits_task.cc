@@ -64,7 +64,7 @@ class LimitsTask final : public gateway::BackgroundTask {
 };
 
 net::Task<void> LimitsTask::recall(std::shared_ptr<const gateway::Snapshot> snapshot) {
-  if (const auto policy = snapshot->filters().find<LimitPolicy>()) co_await keeper_.recall(*policy);
+  if (auto policy = snapshot->filters().find<LimitPolicy>()) co_await keeper_.recall(std::move(policy));
 }
 
 void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot) {
@@ -76,7 +76,6 @@ void LimitsTask::apply(const std::shared_ptr<const gateway::Snapshot>& snapshot)
   for (const auto& use : policy_->all)
     if (use->limit->set_terms(use->portion)) changed.push_back(use->limit.get());
   if (!changed.empty()) convert_all(*table_, changed, now());
-  keeper_.restore(*policy_, now());
   keeper_.set_policy(policy_);
 }
 

@@ -36,7 +36,11 @@ class Life {
                          .resolver = *resolver_,
                          .client = client(),
                          .log = [this](Severity, const std::string& line) { log += line + "\n"; },
-                         .recall = [this](std::string name) { return recall(std::move(name)); },
+                         .recall = {},
+                         .recall_parts =
+                             [this](std::string name, std::function<void(const gateway::KeptFile&)> use) {
+                               return recall(std::move(name), std::move(use));
+                             },
                          .keep = {},
                          .keep_part =
                              [this](std::string name, std::string part, gateway::FilePart where) {
@@ -97,9 +101,10 @@ class Life {
     ASSERT_TRUE(t.done());
     task_->apply(snapshot);
   }
-  net::Task<std::optional<std::string>> recall(std::string name) {
+  net::Task<void> recall(std::string name, std::function<void(const gateway::KeptFile&)> use) {
     auto f = files_.find(name);
-    co_return f == files_.end() ? std::nullopt : std::optional(f->second);
+    if (f != files_.end()) use(gateway::KeptText(f->second));
+    co_return;
   }
   net::Task<bool> keep(std::string name, std::string part, gateway::FilePart where) {
     parts_ = where.first ? std::move(part) : parts_ + part;
