@@ -47,10 +47,14 @@ inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max(
 // `debt`: of the key, before. Nothing costs nothing.
 constexpr Decision decide(const Portion& portion, std::int64_t debt, std::int64_t now,
                           std::uint64_t units) noexcept {
-  std::int64_t cost = 0;
-  if (__builtin_mul_overflow(units, portion.interval, &cost) || cost > portion.level)
+  std::uint64_t product = 0;  // without a sign, which is one multiplication
+  if (__builtin_mul_overflow(units, static_cast<std::uint64_t>(portion.interval), &product) ||
+      product > static_cast<std::uint64_t>(portion.level)) [[unlikely]]
     return {false, 0, kForever};
-  if (cost > 0 && debt > portion.level - cost) return {false, 0, debt - (portion.level - cost)};
+  const auto cost = static_cast<std::int64_t>(product);
+  const std::int64_t room = portion.level - cost;
+  if (debt > room && cost > 0) [[unlikely]]
+    return {false, 0, debt - room};
   return {true, now + debt + cost, 0};
 }
 

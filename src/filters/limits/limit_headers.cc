@@ -20,12 +20,12 @@ std::string_view number_text(std::uint64_t number, Arena& arena) {
 
 // The limit that leaves the least.
 struct Tightest {
-  const LimitUse* use = nullptr;  // null: there is none
-  const Charge* charge = nullptr;
-  std::uint64_t left = 0;
+  std::uint64_t left = UINT64_MAX;  // no limit leaves so much: there is none
+  std::uint32_t at = 0;             // which of those that were met
 
-  void consider(const LimitUse& other, const Charge& of_it, std::uint64_t leaves) noexcept {
-    if (use == nullptr || leaves < left) *this = {&other, &of_it, leaves};
+  bool there() const noexcept { return left != UINT64_MAX; }
+  void consider(std::uint32_t other, std::uint64_t leaves) noexcept {
+    if (leaves < left) *this = {leaves, other};
   }
 };
 
@@ -52,15 +52,15 @@ std::string_view policies(const MetLimits& met, Arena& arena) {
 void add_standard(const Tightest& t, const MetLimits& met, http::HeaderTable& headers, Arena& arena) {
   add("ratelimit-policy", policies(met, arena), headers);
   add("ratelimit",
-      arena.concat(t.use->name, ";r=", number_text(t.left, arena),
-                   ";t=", number_text(full_in(*t.charge), arena)),
+      arena.concat(met.uses[t.at]->name, ";r=", number_text(t.left, arena),
+                   ";t=", number_text(full_in(met.charges[t.at]), arena)),
       headers);
 }
 
-void add_legacy(const Tightest& t, http::HeaderTable& headers, Arena& arena) {
-  add("x-ratelimit-limit", number_text(t.use->portion.burst(), arena), headers);
+void add_legacy(const Tightest& t, const MetLimits& met, http::HeaderTable& headers, Arena& arena) {
+  add("x-ratelimit-limit", number_text(met.uses[t.at]->portion.burst(), arena), headers);
   add("x-ratelimit-remaining", number_text(t.left, arena), headers);
-  add("x-ratelimit-reset", number_text(full_in(*t.charge), arena), headers);
+  add("x-ratelimit-reset", number_text(full_in(met.charges[t.at]), arena), headers);
 }
 
 }  // namespace
@@ -73,11 +73,11 @@ void add_limit_headers(const MetLimits& met, http::HeaderTable& headers, Arena& 
     if (!use.standard && !use.legacy) continue;
     const Charge& charge = met.charges[i];
     const std::uint64_t left = remaining(charge.limit->terms().portion, charge.debt);
-    if (use.standard) standard.consider(use, charge, left);
-    if (use.legacy) legacy.consider(use, charge, left);
+    if (use.standard) standard.consider(i, left);
+    if (use.legacy) legacy.consider(i, left);
   }
-  if (standard.use != nullptr) add_standard(standard, met, headers, arena);
-  if (legacy.use != nullptr) add_legacy(legacy, headers, arena);
+  if (standard.there()) add_standard(standard, met, headers, arena);
+  if (legacy.there()) add_legacy(legacy, met, headers, arena);
 }
 
 }  // namespace gatehouse::filters

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <vector>
 
 namespace gatehouse::filters {
@@ -37,15 +38,18 @@ Look look(SharedLimitTable& table, SharedLimit& limit, const LimitKey& key) noex
   return {std::nullopt, load(limit.overflow(key)), 0};
 }
 
-// Decides about the charge by what was found. False: it is refused.
+// Decides about a charge that was not refused yet, by what was found. False: it is refused.
 bool judge(Charge& c, Look& found, std::int64_t now) noexcept {
   const LimitTerms& terms = c.limit->terms();
   c.debt = terms.debt(found.before, now);
   const Decision d = decide(terms.portion, c.debt, now, c.units);
-  c.refused = !d.admitted;
+  if (d.admitted) [[likely]] {
+    found.after = terms.word(d.paid);
+    return true;
+  }
+  c.refused = true;
   c.wait = d.wait;
-  found.after = terms.word(d.paid);
-  return d.admitted;
+  return false;
 }
 
 void note_charged(Charge& c, std::uint64_t word, std::int64_t now) noexcept {
@@ -157,7 +161,7 @@ Charge* test_and_charge(SharedLimitTable& table, std::span<Charge> charges, std:
   bool noted = false;  // one refuses, if only in a dry run
   Look* found = looks.data();
   for (Charge& c : charges) {
-    *found = look(table, *c.limit, c.key);
+    std::construct_at(found, look(table, *c.limit, c.key));
     if (!judge(c, *found, now)) [[unlikely]] {
       noted = true;
       refused = refused || !c.dry_run;
