@@ -33,8 +33,11 @@ std::expected<void, std::string> AccessLog::configure(const config::LogSpec& spe
     auto file = AccessLogFile::open(spec.to, options_.stdout_fd);
     if (!file) return std::unexpected(file.error());
     target_ = spec.to;
-    std::lock_guard lock(lock_);
-    next_file_ = std::move(*file);
+    {
+      std::lock_guard lock(lock_);
+      next_file_ = std::move(*file);
+    }
+    wake_.notify_one();
   }
   auto same = [&](const std::unique_ptr<const Planned>& p) {
     return p->spec.fields == spec.fields && p->spec.sample == spec.sample && p->spec.keep == spec.keep;
@@ -103,8 +106,23 @@ void AccessLog::wait(Turn last) {
     ::poll(&writable, 1, static_cast<int>(most.count()));
     return;
   }
+  const auto now = std::chrono::steady_clock::now();
+  if (const std::uint64_t all = lines(); all != seen_lines_) {
+    seen_lines_ = all;
+    last_line_ = now;
+  }
   std::unique_lock lock(lock_);
-  wake_.wait_for(lock, most, [this] { return stopping_; });
+  if (now - last_line_ < options_.awake || next_file_ || reopen_.load(std::memory_order_relaxed)) {
+    wake_.wait_for(lock, most, [this] { return stopping_; });
+  } else if (!stopping_) {
+    doze(lock);
+  }
+}
+
+void AccessLog::doze(std::unique_lock<std::mutex>& lock) {
+  dozing_.store(true, std::memory_order_relaxed);
+  wake_.wait_for(lock, std::chrono::nanoseconds(options_.doze));
+  dozing_.store(false, std::memory_order_relaxed);
 }
 
 void AccessLog::apply_changes() {

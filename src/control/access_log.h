@@ -1,8 +1,8 @@
 // The access log of the process: workers format lines into buffers of their own, one thread writes them.
 //
-// A worker never waits, locks, allocates or calls the system for the log; without room a line is lost and
-// counted. What cannot be written (full disk, a pipe that nobody reads) is lost in whole lines, and counted:
-// no line is ever cut or glued to another, as long as the process lives.
+// A worker never waits, locks, allocates or calls the system for the log, but to wake a writer that dozes;
+// without room a line is lost and counted. What cannot be written (full disk, a pipe that nobody reads) is
+// lost in whole lines, and counted: no line is ever cut or glued to another, as long as the process lives.
 #pragma once
 
 #include <atomic>
@@ -53,6 +53,10 @@ class AccessLog {
     unsigned workers = 1;
     std::size_t half_bytes = std::size_t{1} << 20;  // of a worker's pair; touched as far as it is needed
     Duration wake = 20ms;
+    // After so long without a line the writer dozes: it looks only every `doze`, or when a line nudges it. A
+    // nudge in the very moment in which it dozes off is lost; the next one, or `doze`, makes up for it.
+    Duration awake = 1s;
+    Duration doze = 250ms;
     Duration patience = 1s;  // how long stop() waits for a slow reader
     int stdout_fd = 1;
     // Told what an operator should know, on the writer's thread, at most once a second. May be empty.
@@ -68,14 +72,24 @@ class AccessLog {
   std::expected<void, std::string> configure(const config::LogSpec& spec);
   // Any thread: after a rotation the name is opened anew before more is written. A failure is told to
   // on_trouble and the old file stays in use.
-  void reopen() noexcept { reopen_.store(true, std::memory_order_relaxed); }
+  void reopen() noexcept {
+    reopen_.store(true, std::memory_order_relaxed);
+    nudge();
+  }
   // Control: writes what is there, waits at most `patience` for it, and ends the thread. What is left is
   // lost.
   void stop();
 
   // Workers.
   LogChannel& channel(unsigned worker) noexcept { return *channels_[worker]; }
+  // After a line, or whatever else a writer that dozes should see to.
+  void nudge() noexcept {
+    if (dozing_.load(std::memory_order_relaxed)) [[unlikely]]
+      wake_.notify_one();
+  }
   const LogPlan& plan() const noexcept { return *plan_.load(std::memory_order_acquire); }
+
+  bool dozes() const noexcept { return dozing_.load(std::memory_order_relaxed); }  // any thread
 
   // Any thread. Both only grow.
   std::uint64_t lines() const noexcept;  // formatted; what of them was lost later is in lost() too
@@ -86,6 +100,7 @@ class AccessLog {
 
   void run();
   void wait(Turn last);
+  void doze(std::unique_lock<std::mutex>& lock);
   void apply_changes();
   Turn write_out();
   Turn write_carry();
@@ -110,6 +125,7 @@ class AccessLog {
   config::Secret target_;
 
   std::atomic<bool> reopen_ = false;
+  std::atomic<bool> dozing_ = false;          // guards nothing
   std::atomic<std::uint64_t> unwritten_ = 0;  // lines that the writer lost
 
   std::mutex lock_;
@@ -121,6 +137,8 @@ class AccessLog {
   AccessLogFile file_;
   std::string carry_;  // the rest of a line whose beginning is written: goes before all else
   std::chrono::steady_clock::time_point told_{};
+  std::uint64_t seen_lines_ = 0;
+  std::chrono::steady_clock::time_point last_line_{};  // when they were seen, about
 
   std::thread thread_;
 };

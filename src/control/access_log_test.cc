@@ -202,6 +202,73 @@ TEST(AccessLog, ALineIsThereSoonWithoutANextOne) {
   }
 }
 
+// One that dozes for an hour at a time, and does so whenever it has seen to everything.
+class DozingWriter : public ::testing::Test {
+ protected:
+  DozingWriter() {
+    EXPECT_TRUE(log.configure(spec_to(folder.file("log"))));
+    EXPECT_TRUE(dozes());
+  }
+  bool dozes() {
+    return eventually([this] { return log.dozes(); });
+  }
+  void put_without_a_nudge() {
+    put(log.channel(0), "{}\n");
+    ++put_;
+  }
+  bool is_written(const char* file = "log") { return lines_of(folder.file(file)).size() == put_; }
+  // Nudged again until it is: one in the moment in which it dozes off is lost.
+  bool nudged(const std::function<bool()>& holds) {
+    return eventually([&] {
+      if (holds()) return true;
+      log.nudge();
+      return false;
+    });
+  }
+  Folder folder;
+  AccessLog log{{.awake = 0s, .doze = 1h}};
+
+ private:
+  std::size_t put_ = 0;
+};
+
+TEST_F(DozingWriter, IsWokenByANudgeAlone) {
+  // Not in every turn: the last nudge may still be on its way.
+  EXPECT_TRUE(eventually([&] {
+    put_without_a_nudge();
+    std::this_thread::sleep_for(50ms);
+    const bool slept = !is_written();
+    EXPECT_TRUE(nudged([&] { return is_written(); }));
+    return slept && dozes();
+  }));
+}
+
+TEST_F(DozingWriter, IsWokenByAReopening) {
+  fs::rename(folder.file("log"), folder.file("log.1"));
+  log.reopen();
+  EXPECT_TRUE(nudged([&] { return fs::exists(folder.file("log")); }));
+}
+
+TEST_F(DozingWriter, IsWokenByAnotherTarget) {
+  put_without_a_nudge();
+  ASSERT_TRUE(log.configure(spec_to(folder.file("other"))));
+  EXPECT_TRUE(eventually([&] { return is_written() || is_written("other"); }));
+}
+
+TEST_F(DozingWriter, IsToldToStop) {
+  put_without_a_nudge();
+  log.stop();
+  EXPECT_TRUE(is_written());
+}
+
+TEST_F(DozingWriter, IsWokenByALine) {
+  WorkerSink sink(log, 0, 1);
+  EXPECT_TRUE(eventually([&] {
+    if (log.dozes()) sink.record(record("/x"));
+    return lines_of(folder.file("log")).size() >= 3;
+  }));
+}
+
 TEST(AccessLog, ATargetThatCannotBeOpenedChangesNothing) {
   Folder folder;
   AccessLog log({.wake = 1ms});

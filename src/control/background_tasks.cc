@@ -42,14 +42,10 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
 }
 
 net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
-  struct Read {
-    bool there = false;
-    std::optional<std::string> text;
-  };
-  auto read = std::make_shared<Read>();
-  co_await read_parts(name, [read](const gateway::KeptFile& file) { *read = {true, text_of(file)}; });
-  if (read->there && !read->text) leave_unread(name, name + " cannot be read to its end");
-  co_return std::move(read->text);
+  auto text = std::make_shared<std::optional<std::string>>();
+  co_await read_parts(name, [text](const gateway::KeptFile& file) { *text = text_of(file); });
+  if (unread_.contains(name)) co_return std::nullopt;
+  co_return std::move(*text);
 }
 
 net::Task<void> BackgroundTasks::read_parts(std::string name,
@@ -60,20 +56,19 @@ net::Task<void> BackgroundTasks::read_parts(std::string name,
       [open = parts_.files.open, use = std::move(use), name] -> std::expected<void, std::string> {
         const auto file = open(name);
         if (!file) return std::unexpected(file.error());
-        if (*file) use(**file);
+        if (!*file) return {};
+        use(**file);
+        const std::string trouble = (*file)->trouble();
+        if (!trouble.empty()) return std::unexpected(name + " cannot be read: " + trouble);
         return {};
       });
   if (done) {
     unread_.erase(name);
-  } else {
-    leave_unread(name, done.error());
+    co_return;
   }
-}
-
-void BackgroundTasks::leave_unread(const std::string& name, const std::string& why) {
-  parts_.log.warning(why +
+  parts_.log.warning(done.error() +
                      "; it is left as it is, and not written over: put that right and restart, or remove it");
-  unread_.insert(name);
+  unread_.insert(std::move(name));
 }
 
 net::Task<bool> BackgroundTasks::write(std::string name, std::string content, gateway::FilePart where) {

@@ -65,7 +65,6 @@ class BackgroundTasks {
   gateway::BackgroundContext context(upstream::Client& client);
   net::Task<std::optional<std::string>> read(std::string name);
   net::Task<void> read_parts(std::string name, std::function<void(const gateway::KeptFile&)> use);
-  void leave_unread(const std::string& name, const std::string& why);
   net::Task<bool> write(std::string name, std::string content, gateway::FilePart where);
 
   Parts parts_;

@@ -176,6 +176,15 @@ TEST_F(BackgroundTasksTest, AFileThatCannotBeReadIsNotWrittenOver) {
   EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" kept"));
 }
 
+TEST_F(BackgroundTasksTest, AFileThatTheDiskDoesNotGiveIsNotWrittenOver) {
+  gateway->state["kept"] = "revocations";
+  gateway->state_failing = true;
+  ASSERT_TRUE(gateway->start());
+  EXPECT_EQ(seen.events.at(0), "recalled nothing");
+  EXPECT_TRUE(gateway->admin("POST /keys/revoke?issuer=main&kid=a").has(" lost"));
+  EXPECT_EQ(gateway->state["kept"], "revocations");
+}
+
 TEST_F(BackgroundTasksTest, AFileThatCouldNotBeReadAndIsRemovedIsWrittenAnew) {
   gateway->state["kept"] = "revocations";
   gateway->state_unreadable = true;

@@ -125,10 +125,11 @@ TEST_F(Files, AFileOfTheStateFolderIsReadInParts) {
   EXPECT_EQ(file->read(99, part), 0U);
   EXPECT_EQ(text_of(*file), "0123456789");
   fs::resize_file(path + "/f", 5);
-  EXPECT_EQ(text_of(*file), std::nullopt) << "it was longer when it was opened";
+  EXPECT_EQ(text_of(*file), "01234") << "it was longer when it was opened";
+  EXPECT_EQ(file->trouble(), "");
 }
 
-TEST_F(Files, AFileOfTheStateFolderThatIsTooLargeIsNotRead) {
+TEST_F(Files, WhatIsTooLargeOrNotAFileIsNotRead) {
   const std::string path = (folder / "state").string();
   auto state = StateFolder::open(config::Secret::plain(path));
   ASSERT_TRUE(state);
@@ -137,7 +138,7 @@ TEST_F(Files, AFileOfTheStateFolderThatIsTooLargeIsNotRead) {
   EXPECT_EQ(state->read("f").error(), path + "/f is refused: it is too large");
   EXPECT_FALSE(state->open_file("f"));
   fs::create_directory(path + "/g");
-  EXPECT_EQ(state->read("g").error(), path + "/g cannot be read to its end");
+  EXPECT_EQ(state->read("g").error(), path + "/g is refused: it is not a file");
 }
 
 TEST_F(Files, TheTokenIsFoundByCommands) {

@@ -159,6 +159,7 @@ class Gateway {
   std::map<std::string, std::string> state;  // files of background tasks
   bool state_full = false;
   bool state_unreadable = false;  // what is there belongs to another user
+  bool state_failing = false;     // what is there cannot be read from the disk
   config::Environment environment;
   NullSink sink;
   std::optional<DiagnosticLog> log;
@@ -171,12 +172,19 @@ class Gateway {
   net::Task<void> task;
 
  private:
+  class FailingFile final : public gateway::KeptFile {
+   public:
+    std::size_t size() const noexcept override { return 100; }
+    std::size_t read(std::size_t, std::span<char>) const override { return 0; }
+    std::string trouble() const override { return "Input/output error"; }
+  };
   KeptFiles kept_files() {
     return {.open = [this](const std::string& name)
                 -> std::expected<std::unique_ptr<const gateway::KeptFile>, std::string> {
               auto f = state.find(name);
               if (f == state.end()) return nullptr;
               if (state_unreadable) return std::unexpected(name + " is refused");
+              if (state_failing) return std::make_unique<const FailingFile>();
               return std::make_unique<const gateway::KeptText>(f->second);
             },
             .write = [this](const std::string& name, const std::string& content,

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -21,10 +20,10 @@ namespace {
 std::string reason() { return std::strerror(errno); }
 
 // Empty, or why what `fd` refers to is not to be trusted. Root may read what belongs to the user it is asked
-// about.
-std::string distrust(int fd, bool root_may_read) {
-  struct stat s{};
+// about. `s`: what it says of itself.
+std::string distrust(int fd, bool root_may_read, struct stat& s) {
   if (::fstat(fd, &s) != 0) return reason();
+  if (!S_ISREG(s.st_mode)) return "it is not a file";
   if (s.st_uid != ::geteuid() && !(root_may_read && ::geteuid() == 0)) return "it belongs to another user";
   if (s.st_mode & 0022) return "others may write to it (chmod go-w)";
   return {};
@@ -32,10 +31,7 @@ std::string distrust(int fd, bool root_may_read) {
 
 class OpenFile final : public gateway::KeptFile {
  public:
-  explicit OpenFile(int fd) : fd_(fd) {
-    struct stat s{};
-    if (::fstat(fd_, &s) == 0 && s.st_size > 0) size_ = static_cast<std::size_t>(s.st_size);
-  }
+  OpenFile(int fd, std::size_t size) : fd_(fd), size_(size) {}
   OpenFile(const OpenFile&) = delete;
   ~OpenFile() override { ::close(fd_); }
   std::size_t size() const noexcept override { return size_; }
@@ -44,15 +40,18 @@ class OpenFile final : public gateway::KeptFile {
     while (had < into.size()) {
       const ssize_t n = ::pread(fd_, into.data() + had, into.size() - had, static_cast<off_t>(offset + had));
       if (n < 0 && errno == EINTR) continue;
+      if (n < 0) trouble_ = reason();
       if (n <= 0) break;
       had += static_cast<std::size_t>(n);
     }
     return had;
   }
+  std::string trouble() const override { return trouble_; }
 
  private:
-  int fd_;
-  std::size_t size_ = 0;
+  const int fd_;
+  const std::size_t size_;
+  mutable std::string trouble_;
 };
 
 using MaybeFile = std::expected<std::unique_ptr<const gateway::KeptFile>, std::string>;
@@ -62,20 +61,22 @@ MaybeFile open_trusted(int folder, const std::string& shown, std::string_view na
   int fd = ::openat(folder, std::string(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT) return nullptr;
   if (fd < 0) return std::unexpected(fmt::format("{}/{} cannot be read: {}", shown, name, reason()));
-  auto file = std::make_unique<const OpenFile>(fd);
-  std::string doubt = distrust(fd, root_may_read);
-  if (doubt.empty() && file->size() > StateFolder::kLongestFile) doubt = "it is too large";
-  if (!doubt.empty()) return std::unexpected(fmt::format("{}/{} is refused: {}", shown, name, doubt));
-  return file;
+  struct stat s{};
+  std::string doubt = distrust(fd, root_may_read, s);
+  if (doubt.empty() && s.st_size > static_cast<off_t>(StateFolder::kLongestFile)) doubt = "it is too large";
+  if (doubt.empty()) return std::make_unique<const OpenFile>(fd, static_cast<std::size_t>(s.st_size));
+  ::close(fd);
+  return std::unexpected(fmt::format("{}/{} is refused: {}", shown, name, doubt));
 }
 
 MaybeText read_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {
   const MaybeFile file = open_trusted(folder, shown, name, root_may_read);
   if (!file) return std::unexpected(file.error());
   if (!*file) return std::optional<std::string>{};
-  std::optional<std::string> text = gateway::text_of(**file);
-  if (!text) return std::unexpected(fmt::format("{}/{} cannot be read to its end", shown, name));
-  return text;
+  std::string text = gateway::text_of(**file);
+  if (const std::string trouble = (*file)->trouble(); !trouble.empty())
+    return std::unexpected(fmt::format("{}/{} cannot be read: {}", shown, name, trouble));
+  return std::optional(std::move(text));
 }
 
 std::string not_writable(const std::string& shown, const std::string& why) {
@@ -108,7 +109,7 @@ std::expected<StateFolder, std::string> StateFolder::open(const config::Secret& 
     state.warning_ = not_writable(shown, reason());
     return state;
   }
-  if (std::string doubt = distrust(state.lock_, false); !doubt.empty())
+  if (std::string doubt = distrust(state.lock_, false, s); !doubt.empty())
     return std::unexpected(fmt::format("{}/lock is refused: {}", shown, doubt));
   if (::flock(state.lock_, LOCK_EX | LOCK_NB) != 0)
     return std::unexpected(

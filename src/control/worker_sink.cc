@@ -6,7 +6,10 @@ void WorkerSink::record(const gateway::RequestRecord& r) noexcept {
   cells_.count(r);
   const LogPlan& plan = log_.plan();
   if (!plan.wants(r, random_)) return;
-  if (char* line = channel_.begin(line_bound(r))) channel_.commit(write_line(r, plan.layout, second_, line));
+  char* line = channel_.begin(line_bound(r));
+  if (line == nullptr) return;
+  channel_.commit(write_line(r, plan.layout, second_, line));
+  log_.nudge();
 }
 
 }  // namespace gatehouse::control

@@ -11,7 +11,7 @@
 namespace gatehouse::control {
 
 // One per worker; `record` on the worker's thread, cells() from any as they say. No system call, lock or
-// allocation.
+// allocation, but to wake a writer that dozes (AccessLog::nudge).
 class WorkerSink final : public gateway::RecordSink {
  public:
   // `seed`: of the sample. The log outlives the sink.

@@ -48,7 +48,8 @@ struct BackgroundContext {
   // log).
   std::function<net::Task<std::optional<std::string>>(std::string name)> recall;
   // The same of one that nobody should hold all of: `use` is called with it, off this thread, unless there is
-  // none. It owns what it uses.
+  // none. It owns what it uses, and runs to its end also when the waiter is cancelled. That bytes could not
+  // be read is said in the log too.
   std::function<net::Task<void>(std::string name, std::function<void(const KeptFile&)> use)> recall_parts;
   // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
   // then it stays as it is.
@@ -78,7 +79,8 @@ class BackgroundTask {
   virtual ~BackgroundTask() = default;
   // What admin API and commands call it: `keys`.
   virtual std::string_view name() const noexcept = 0;
-  // Reads what it kept of what this snapshot needs; before each `apply`. Nothing that is in force changes.
+  // Reads what it kept of what this snapshot needs; before each `apply`. Changes nothing that anybody uses
+  // yet, now that another snapshot may be in force.
   virtual net::Task<void> recall(std::shared_ptr<const Snapshot>) { co_return; }
   // This snapshot is about to be in force: before any worker has it.
   virtual void apply(const std::shared_ptr<const Snapshot>& snapshot) = 0;

@@ -2,11 +2,10 @@
 
 namespace gatehouse::gateway {
 
-std::optional<std::string> text_of(const KeptFile& file) {
+std::string text_of(const KeptFile& file) {
   const std::size_t size = file.size();
   std::string text;
   text.resize_and_overwrite(size, [&](char* data, std::size_t) { return file.read(0, {data, size}); });
-  if (text.size() < size) return std::nullopt;
   return text;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,10 +21,12 @@ class KeptFile {
   virtual std::size_t size() const noexcept = 0;
   // Its bytes from `offset` on. Fewer than asked for: it has no more, or they cannot be read.
   virtual std::size_t read(std::size_t offset, std::span<char> into) const = 0;
+  // Why bytes could not be read, the last time that some could not; empty: there was no such time.
+  virtual std::string trouble() const { return {}; }
 };
 
-// nullopt: it cannot be read to its end.
-std::optional<std::string> text_of(const KeptFile& file);
+// As far as it can be read.
+std::string text_of(const KeptFile& file);
 
 // One that is a text in memory.
 class KeptText final : public KeptFile {

@@ -47,7 +47,7 @@ inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max(
 // `debt`: of the key, before. Nothing costs nothing.
 constexpr Decision decide(const Portion& portion, std::int64_t debt, std::int64_t now,
                           std::uint64_t units) noexcept {
-  std::uint64_t product = 0;  // without a sign, which is one multiplication
+  std::uint64_t product = 0;  // unsigned, so that one multiplication tells whether it overflows
   if (__builtin_mul_overflow(units, static_cast<std::uint64_t>(portion.interval), &product) ||
       product > static_cast<std::uint64_t>(portion.level)) [[unlikely]]
     return {false, 0, kForever};

@@ -15,8 +15,8 @@ static_assert(std::endian::native == std::endian::little);
 constexpr std::string_view kName = "gatehouse limits 1\n";
 constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
 constexpr std::size_t kPart = std::size_t{256} << 10;  // that is read at once
-constexpr std::size_t kKeysInPart = 8192;
 constexpr std::size_t kKeyBytes = KeptLimits::kKeyBytes;
+constexpr std::size_t kKeysInPart = kPart / kKeyBytes;
 
 // Takes numbers off the front of a file's part. What is not there makes it bad.
 class Bytes {
@@ -123,6 +123,7 @@ std::expected<KeptLimits, std::string> KeptLimits::read(const gateway::KeptFile&
   Bytes in(file, kName.size(), end);
   kept.secret_ = in.take<SipKey>();
   kept.at_ = WallTime(Duration(in.take<std::int64_t>()));
+  if (kept.at_ < WallTime{}) return wrong("it is of an impossible time");
   const auto limits = in.take<std::uint32_t>();
   if (limits > kMostLimits) return wrong("it has too many limits");
   for (std::uint32_t i = 0; i < limits && in.good(); ++i) {

@@ -2,8 +2,8 @@
 // again.
 //
 // A file of its own form, because there may be a million keys: a line that names it, then numbers as they lie
-// in memory (little-endian), and a checksum of everything at the end. What is not whole, or not ours, is
-// ignored as a whole.
+// in memory (little-endian), and a checksum of everything at the end. What is not whole, or not ours, when it
+// is looked at is ignored as a whole; it is replaced, never written to, so that it stays as it was then.
 #pragma once
 
 #include <cstdint>
@@ -86,7 +86,7 @@ class KeptLimits {
 // The keys of a file, in its order.
 class KeptKeys {
  public:
-  explicit KeptKeys(const KeptLimits& kept);  // which outlives it
+  explicit KeptKeys(const KeptLimits& kept);  // whose file outlives it
   // The next few. Empty: that was all, or the file has become shorter since.
   std::span<const KeptKey> next();
 

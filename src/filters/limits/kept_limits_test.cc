@@ -147,6 +147,7 @@ TEST(KeptLimits, WhatIsForeignIsNothing) {
     return read(with_sum(other)).error();
   };
   const std::size_t count = std::strlen("gatehouse limits 1\n") + sizeof(SipKey) + 8;
+  EXPECT_EQ(with_number(count - 8, std::int64_t{-1}), "it is of an impossible time");
   EXPECT_EQ(with_number(count, std::uint32_t{1'000'000}), "it has too many limits");
   EXPECT_EQ(with_number(count + 4, std::uint32_t{1'000'000}), "a limit's name is too long");
   const std::size_t interval = count + 8 + std::strlen("default per user");

@@ -77,8 +77,8 @@ struct LimitPolicy {
   const LimitUse* own(const config::LimitSpec& spec) const noexcept;  // of a service or route; by its name
 };
 
-// Of those at the top, which a request meets for which `matches(use)` holds, each to `add(use)`: `default`
-// last, and only where none stands in its place.
+// Calls `add(use)` for each limit at the top that a request meets, one for which `matches(use)` holds:
+// `default` last, and only where none stands in its place.
 template <class Matches, class Add>
 void each_general(const LimitPolicy& policy, const Matches& matches, const Add& add) {
   bool replaced = false;

@@ -33,7 +33,7 @@ bool LimitsExport::turn(std::size_t buckets) {
   return at_ != 0;
 }
 
-void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64_t passed, std::int64_t now) {
+bool import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64_t passed, std::int64_t now) {
   std::unordered_map<std::string, const LimitUse*> known;
   for (const auto& use : policy.all) known.emplace(use->limit->identity(), use.get());
 
@@ -52,8 +52,10 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
   }
 
   std::size_t near = 0;
+  std::size_t read = 0;
   KeptKeys all(kept);
   for (auto keys = all.next(); !keys.empty(); keys = all.next()) {
+    read += keys.size();
     for (const KeptKey& key : keys) {
       if (key.limit >= uses.size() || uses[key.limit] == nullptr || key.debt < 0) continue;
       const LimitUse& use = *uses[key.limit];
@@ -61,6 +63,7 @@ void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64
         (void)policy.table->restore(key.key, use.limit->number(), use.limit->terms().word(now + debt), near);
     }
   }
+  return read == kept.keys();
 }
 
 }  // namespace gatehouse::filters

@@ -43,8 +43,9 @@ class LimitsExport {
 };
 
 // Limits that there are no more are left out; what came back in the `passed` nanoseconds since is taken off,
-// the rest is converted to the terms in force. `now`: of the monotonic clock. Before any request; by any one
-// thread.
-void import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64_t passed, std::int64_t now);
+// the rest is converted to the limit's terms as they stand. `now`: of the monotonic clock. Before any
+// request; by any one thread. False: the file has become shorter since it was looked at, and the rest is
+// missing.
+bool import_limits(const KeptLimits& kept, const LimitPolicy& policy, std::int64_t passed, std::int64_t now);
 
 }  // namespace gatehouse::filters

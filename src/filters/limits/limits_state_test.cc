@@ -42,7 +42,7 @@ gateway::KeptText taken_from(const Process& process, std::int64_t now) {
 }
 std::size_t keys_in(const gateway::KeptText& file) { return KeptLimits::read(file)->keys(); }
 void import(const gateway::KeptText& file, const Process& into, std::int64_t passed, std::int64_t now) {
-  import_limits(*KeptLimits::read(file), *into.policy, passed, now);
+  EXPECT_TRUE(import_limits(*KeptLimits::read(file), *into.policy, passed, now));
 }
 
 class LimitsState : public ::testing::Test {
@@ -86,6 +86,25 @@ TEST_F(LimitsState, OfOtherTermsItIsConverted) {
   import(taken_from(before, kSecond), after, 0, kSecond);
   EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
   EXPECT_EQ(after.debt(0, key(2), kSecond), 2 * kSecond) << "at most all that can be owed";
+}
+
+// A limit may be there already, under other terms than those that come into force.
+TEST_F(LimitsState, WhatCameBackFollowsTheTermsThatComeIntoForce) {
+  Process after(std::size_t{8} << 20, 0, {1, 10s, 5});
+  const Portion next = whole_of({1, 1s, 2});
+  import(taken_from(before, kSecond), after, 0, kSecond);
+  ASSERT_TRUE(after.limit(0).set_terms(next));
+  SharedLimit* const changed = &after.limit(0);
+  convert_all(*after.policy->table, {&changed, 1}, kSecond);
+  EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
+  EXPECT_EQ(after.debt(0, key(2), kSecond), 2 * kSecond);
+}
+
+TEST_F(LimitsState, TheTermsAreThoseOfTheLimitNotOfTheSnapshot) {
+  Process after(std::size_t{8} << 20, 0, {1, 10s, 5});
+  ASSERT_TRUE(after.limit(0).set_terms(whole_of({1, 1s, 2})));  // what a configuration before has left
+  import(taken_from(before, kSecond), after, 0, kSecond);
+  EXPECT_EQ(after.debt(0, key(0), kSecond), kSecond);
 }
 
 TEST_F(LimitsState, OfALimitThatThereIsNoMoreItIsDropped) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "filters/limits/kept_limits.h"
 #include "filters/limits/limits_filter.h"
 #include "filters/limits/limits_keeper.h"
 #include "gateway/exchange_testing.h"
@@ -27,7 +28,9 @@ using ::testing::Not;
 // One life of a process: a worker, and control with the task of `limits`. They share the clock.
 class Life {
  public:
-  Life(std::map<std::string, std::string>& files, std::string_view limits) : files_(files) {
+  enum class File : std::uint8_t { stays, loses_its_keys };  // once it has been looked at
+  Life(std::map<std::string, std::string>& files, std::string_view limits, File file = File::stays)
+      : file_(file), files_(files) {
     kinds_.push_back(limits_filter());
     bench_ = std::make_unique<gateway::testing::Bench>(parse(limits), kinds_);
     bench_->world().run_for(10s);
@@ -103,15 +106,30 @@ class Life {
   }
   net::Task<void> recall(std::string name, std::function<void(const gateway::KeptFile&)> use) {
     auto f = files_.find(name);
-    if (f != files_.end()) use(gateway::KeptText(f->second));
-    co_return;
+    if (f == files_.end()) co_return;
+    if (file_ == File::stays) use(gateway::KeptText(f->second));
+    if (file_ == File::loses_its_keys) use(LosesItsKeys(f->second));
   }
+  // Parts of the size that keys are read in are not there any more.
+  class LosesItsKeys final : public gateway::KeptFile {
+   public:
+    explicit LosesItsKeys(const std::string& text) : text_(text) {}
+    std::size_t size() const noexcept override { return text_.size(); }
+    std::size_t read(std::size_t offset, std::span<char> into) const override {
+      const bool keys = offset > 0 && into.size() > 0 && into.size() % KeptLimits::kKeyBytes == 0;
+      return keys ? 0 : text_.read(offset, into);
+    }
+
+   private:
+    gateway::KeptText text_;
+  };
   net::Task<bool> keep(std::string name, std::string part, gateway::FilePart where) {
     parts_ = where.first ? std::move(part) : parts_ + part;
     if (where.last) files_[name] = parts_;
     writes += where.last ? 1 : 0;
     co_return true;
   }
+  const File file_;
   std::string parts_;
   std::map<std::string, std::string>& files_;
   std::vector<std::unique_ptr<gateway::FilterKind>> kinds_;
@@ -217,6 +235,29 @@ TEST_F(LimitsTaskTest, ARestartKeepsWhatIsOwed) {
   EXPECT_EQ(next.log, "");
   EXPECT_EQ(next.admitted(9, "192.0.2.1", {{"x-tenant", "acme"}}), 1);
   EXPECT_THAT(next.show(), HasSubstr(R"("remaining":99)")) << "the four of before have come back";
+}
+
+TEST_F(LimitsTaskTest, LimitsThatComeWithAReloadFindWhatWasKept) {
+  {
+    Life life(files, kLimits);
+    EXPECT_EQ(life.admitted(4, "192.0.2.1", {{"x-tenant", "acme"}}), 4);
+    life.finish();
+  }
+  Life next(files, "");
+  EXPECT_EQ(next.admitted(3), 3);
+  next.load(kLimits);
+  EXPECT_EQ(next.admitted(9, "192.0.2.1", {{"x-tenant", "acme"}}), 1);
+}
+
+TEST_F(LimitsTaskTest, OfAFileThatHasBecomeShorterTheRestIsMissingWithALine) {
+  {
+    Life life(files, kLimits);
+    EXPECT_EQ(life.admitted(4, "192.0.2.1", {{"x-tenant", "acme"}}), 4);
+    life.finish();
+  }
+  Life next(files, kLimits, Life::File::loses_its_keys);
+  EXPECT_EQ(next.log, "limits: of what was kept of them the end is missing: the file has become shorter\n");
+  EXPECT_EQ(next.admitted(9, "192.0.2.1", {{"x-tenant", "acme"}}), 5);
 }
 
 TEST_F(LimitsTaskTest, AtItsEndItKeepsWhatItHasNotYet) {

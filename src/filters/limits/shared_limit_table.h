@@ -89,7 +89,7 @@ class SharedLimitTable {
   explicit SharedLimitTable(std::size_t bytes);
   SharedLimitTable(const SharedLimitTable&) = delete;
 
-  // The secret of the hashes. Set once, before the first key; by control.
+  // The secret of the hashes. Set before the first key, while nobody else uses the table.
   void set_secret(const SipKey& secret) noexcept { secret_ = secret; }
   const SipKey& secret() const noexcept { return secret_; }
 
