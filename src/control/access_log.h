@@ -55,7 +55,7 @@ class AccessLog {
     Duration wake = 20ms;
     // After so long without a line the writer dozes: it looks only every `doze`, or when a line nudges it. A
     // nudge in the very moment in which it dozes off is lost; the next one, or `doze`, makes up for it.
-    Duration awake = 1s;
+    Duration awake = 100ms;
     Duration doze = 250ms;
     Duration patience = 1s;  // how long stop() waits for a slow reader
     int stdout_fd = 1;

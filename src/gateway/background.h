@@ -50,7 +50,7 @@ struct BackgroundContext {
   // The same of one that nobody should hold all of: `use` is called with it, off this thread, unless there is
   // none. It owns what it uses, and runs to its end also when the waiter is cancelled. That bytes could not
   // be read is said in the log too.
-  std::function<net::Task<void>(std::string name, std::function<void(const KeptFile&)> use)> recall_parts;
+  std::function<net::Task<void>(std::string name, std::function<void(const KeptFile&)> use)> recall_parts{};
   // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
   // then it stays as it is.
   std::function<net::Task<bool>(std::string name, std::string content)> keep;
