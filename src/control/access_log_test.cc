@@ -155,6 +155,7 @@ TEST(AccessLogThread, WorkersWriteWholeLinesToAFile) {
   AccessLog log({.workers = kWorkers, .wake = 1ms});
   ASSERT_TRUE(log.configure(spec_to(folder.file("log"))));
   std::vector<std::thread> threads;
+  threads.reserve(kWorkers);
   for (unsigned w = 0; w < kWorkers; ++w) {
     threads.emplace_back([&log, w] {
       WorkerSink sink(log, w, w);
