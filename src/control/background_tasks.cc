@@ -30,7 +30,7 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
           .log = [&log = parts_.log](Severity level, const std::string& line) { log.write(level, line); },
           .recall = [this](std::string name) { return read(std::move(name)); },
           .recall_parts =
-              [this](std::string name, std::function<void(const gateway::KeptFile&)> use) {
+              [this](std::string name, std::function<void(const gateway::StateFile&)> use) {
                 return read_parts(std::move(name), std::move(use));
               },
           .keep = [this](std::string name,
@@ -43,13 +43,13 @@ gateway::BackgroundContext BackgroundTasks::context(upstream::Client& client) {
 
 net::Task<std::optional<std::string>> BackgroundTasks::read(std::string name) {
   auto text = std::make_shared<std::optional<std::string>>();
-  co_await read_parts(name, [text](const gateway::KeptFile& file) { *text = text_of(file); });
+  co_await read_parts(name, [text](const gateway::StateFile& file) { *text = text_of(file); });
   if (unread_.contains(name)) co_return std::nullopt;
   co_return std::move(*text);
 }
 
 net::Task<void> BackgroundTasks::read_parts(std::string name,
-                                            std::function<void(const gateway::KeptFile&)> use) {
+                                            std::function<void(const gateway::StateFile&)> use) {
   if (!parts_.files.open) co_return;
   const auto done = co_await offload(
       parts_.offload, parts_.loop,

@@ -22,7 +22,8 @@ namespace gatehouse::control {
 // none.
 struct KeptFiles {
   // Null pointer: there is no such file.
-  std::function<std::expected<std::unique_ptr<const gateway::KeptFile>, std::string>(const std::string& name)>
+  std::function<std::expected<std::unique_ptr<const gateway::StateFile>, std::string>(
+      const std::string& name)>
       open{};
   std::function<std::expected<void, std::string>(const std::string& name, const std::string& content,
                                                  gateway::FilePart where)>
@@ -64,7 +65,7 @@ class BackgroundTasks {
   struct Entry;
   gateway::BackgroundContext context(upstream::Client& client);
   net::Task<std::optional<std::string>> read(std::string name);
-  net::Task<void> read_parts(std::string name, std::function<void(const gateway::KeptFile&)> use);
+  net::Task<void> read_parts(std::string name, std::function<void(const gateway::StateFile&)> use);
   net::Task<bool> write(std::string name, std::string content, gateway::FilePart where);
 
   Parts parts_;

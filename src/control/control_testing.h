@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "control/control.h"
+#include "gateway/state_file_testing.h"
 #include "net/fake_resolver.h"
 #include "net/memory_network.h"
 
@@ -172,7 +173,7 @@ class Gateway {
   net::Task<void> task;
 
  private:
-  class FailingFile final : public gateway::KeptFile {
+  class FailingFile final : public gateway::StateFile {
    public:
     std::size_t size() const noexcept override { return 100; }
     std::size_t read(std::size_t, std::span<char>) const override { return 0; }
@@ -180,12 +181,12 @@ class Gateway {
   };
   KeptFiles kept_files() {
     return {.open = [this](const std::string& name)
-                -> std::expected<std::unique_ptr<const gateway::KeptFile>, std::string> {
+                -> std::expected<std::unique_ptr<const gateway::StateFile>, std::string> {
               auto f = state.find(name);
               if (f == state.end()) return nullptr;
               if (state_unreadable) return std::unexpected(name + " is refused");
               if (state_failing) return std::make_unique<const FailingFile>();
-              return std::make_unique<const gateway::KeptText>(f->second);
+              return std::make_unique<const gateway::testing::MemoryFile>(f->second);
             },
             .write = [this](const std::string& name, const std::string& content,
                             gateway::FilePart where) -> std::expected<void, std::string> {

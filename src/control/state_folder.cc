@@ -29,7 +29,7 @@ std::string distrust(int fd, bool root_may_read, struct stat& s) {
   return {};
 }
 
-class OpenFile final : public gateway::KeptFile {
+class OpenFile final : public gateway::StateFile {
  public:
   OpenFile(int fd, std::size_t size) : fd_(fd), size_(size) {}
   OpenFile(const OpenFile&) = delete;
@@ -54,7 +54,7 @@ class OpenFile final : public gateway::KeptFile {
   mutable std::string trouble_;
 };
 
-using MaybeFile = std::expected<std::unique_ptr<const gateway::KeptFile>, std::string>;
+using MaybeFile = std::expected<std::unique_ptr<const gateway::StateFile>, std::string>;
 using MaybeText = std::expected<std::optional<std::string>, std::string>;
 
 MaybeFile open_trusted(int folder, const std::string& shown, std::string_view name, bool root_may_read) {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "config/spec.h"
-#include "gateway/kept_file.h"
+#include "gateway/state_file.h"
 
 namespace gatehouse::control {
 
@@ -36,7 +36,8 @@ class StateFolder {
   // one of more than kLongestFile.
   std::expected<std::optional<std::string>, std::string> read(std::string_view name) const;
   // The same, to be read in parts; null: there is none.
-  std::expected<std::unique_ptr<const gateway::KeptFile>, std::string> open_file(std::string_view name) const;
+  std::expected<std::unique_ptr<const gateway::StateFile>, std::string> open_file(
+      std::string_view name) const;
   // `where`: a part of it; the last one puts the file in its place.
   std::expected<void, std::string> write(std::string_view name, std::string_view content,
                                          gateway::FilePart where = {}) const;

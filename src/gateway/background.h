@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "gateway/kept_file.h"
+#include "gateway/state_file.h"
 #include "net/loop.h"
 #include "net/network.h"
 #include "net/resolver.h"
@@ -50,12 +50,12 @@ struct BackgroundContext {
   // The same of one that nobody should hold all of: `use` is called with it, off this thread, unless there is
   // none. It owns what it uses, and runs to its end also when the waiter is cancelled. That bytes could not
   // be read is said in the log too.
-  std::function<net::Task<void>(std::string name, std::function<void(const KeptFile&)> use)> recall_parts{};
+  std::function<net::Task<void>(std::string name, std::function<void(const StateFile&)> use)> recall_parts{};
   // Written by rename. False: it could not be (said in the log, once), or what is there could not be read:
   // then it stays as it is.
   std::function<net::Task<bool>(std::string name, std::string content)> keep;
-  // The same in parts: the last one puts the file in its place. After a false
-  // its writer begins anew. One writer a name.
+  // The same in parts: the last one puts the file in its place. After a false its writer begins anew. One
+  // writer a name.
   std::function<net::Task<bool>(std::string name, std::string part, FilePart where)> keep_part{};
 };
 
@@ -79,8 +79,8 @@ class BackgroundTask {
   virtual ~BackgroundTask() = default;
   // What admin API and commands call it: `keys`.
   virtual std::string_view name() const noexcept = 0;
-  // Reads what it kept of what this snapshot needs; before each `apply`. Changes nothing that anybody uses
-  // yet, now that another snapshot may be in force.
+  // Reads what it kept of what this snapshot needs; before each `apply`. Another snapshot may be in force: it
+  // changes nothing that that one uses.
   virtual net::Task<void> recall(std::shared_ptr<const Snapshot>) { co_return; }
   // This snapshot is about to be in force: before any worker has it.
   virtual void apply(const std::shared_ptr<const Snapshot>& snapshot) = 0;

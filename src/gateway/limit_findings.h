@@ -21,10 +21,9 @@ struct LimitFinding {
     Duration wait{};  // until it is let through; 0 = now
   };
   std::string name;
-  std::string rate;  // as written: `20/h burst 5`
-  std::string per;   // `user`; empty: one count of everything
-  std::string
-      counted;  // whose count it is, as the log shows it; of a header `its value` where `now` is not given
+  std::string rate;     // as written: `20/h burst 5`
+  std::string per;      // `user`; empty: one count of everything
+  std::string counted;  // whose count it is, as the log shows it; `its value` of a header without a `now`
   bool dry_run = false;
   std::optional<Level> level{};
 };

@@ -4,16 +4,17 @@
 
 #include "base/hash.h"
 #include "filters/limits/kept_limits.h"
+#include "gateway/state_file_testing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gatehouse::filters;
-  using gatehouse::gateway::KeptText;
+  using gatehouse::gateway::testing::MemoryFile;
   std::string text(reinterpret_cast<const char*>(data), size);
-  (void)KeptLimits::read(KeptText(text));
+  (void)KeptLimits::read(MemoryFile(text));
   // With the right sum, so that what lies behind it is reached.
   const std::uint64_t sum = gatehouse::hash64(text);
   text.append(reinterpret_cast<const char*>(&sum), sizeof sum);
-  const KeptText file(text);
+  const MemoryFile file(text);
   const auto kept = KeptLimits::read(file);
   if (!kept) return 0;
   KeptLimitsWriter writer(kept->secret(), kept->at());

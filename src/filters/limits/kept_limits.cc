@@ -21,7 +21,7 @@ constexpr std::size_t kKeysInPart = kPart / kKeyBytes;
 // Takes numbers off the front of a file's part. What is not there makes it bad.
 class Bytes {
  public:
-  Bytes(const gateway::KeptFile& file, std::size_t begin, std::size_t end) noexcept
+  Bytes(const gateway::StateFile& file, std::size_t begin, std::size_t end) noexcept
       : file_(file), at_(begin), end_(end) {}
   template <class T>
   T take() {
@@ -43,14 +43,14 @@ class Bytes {
     good_ = good_ && into.size() <= end_ - at_ && file_.read(at_, into) == into.size();
     if (good_) at_ += into.size();
   }
-  const gateway::KeptFile& file_;
+  const gateway::StateFile& file_;
   std::size_t at_;
   const std::size_t end_;
   bool good_ = true;
 };
 
 // Of the first `end` bytes.
-std::uint64_t sum_of(const gateway::KeptFile& file, std::size_t end) {
+std::uint64_t sum_of(const gateway::StateFile& file, std::size_t end) {
   Hash64 sum;
   std::vector<char> part(kPart);
   for (std::size_t at = 0; at < end;) {
@@ -110,7 +110,7 @@ std::string KeptLimitsWriter::finish() {
   return std::move(text_);
 }
 
-std::expected<KeptLimits, std::string> KeptLimits::read(const gateway::KeptFile& file) {
+std::expected<KeptLimits, std::string> KeptLimits::read(const gateway::StateFile& file) {
   const auto wrong = [](const char* why) { return std::unexpected(std::string(why)); };
   if (Bytes name(file, 0, file.size()); name.take(kName.size()) != kName)
     return wrong("it is no such file of this version");

@@ -17,7 +17,7 @@
 #include "base/siphash.h"
 #include "base/time.h"
 #include "filters/limits/gcra.h"
-#include "gateway/kept_file.h"
+#include "gateway/state_file.h"
 
 namespace gatehouse::filters {
 
@@ -64,7 +64,7 @@ class KeptLimits {
 
   // Looks at the whole of it, for its sum; `file` outlives what it returns. Else why not, in a few words for
   // the log.
-  static std::expected<KeptLimits, std::string> read(const gateway::KeptFile& file);
+  static std::expected<KeptLimits, std::string> read(const gateway::StateFile& file);
 
   const SipKey& secret() const noexcept { return secret_; }
   WallTime at() const noexcept { return at_; }
@@ -73,9 +73,9 @@ class KeptLimits {
 
  private:
   friend class KeptKeys;
-  explicit KeptLimits(const gateway::KeptFile& file) : file_(&file) {}
+  explicit KeptLimits(const gateway::StateFile& file) : file_(&file) {}
 
-  const gateway::KeptFile* file_;
+  const gateway::StateFile* file_;
   SipKey secret_{};
   WallTime at_{};
   std::vector<Limit> limits_;
@@ -91,7 +91,7 @@ class KeptKeys {
   std::span<const KeptKey> next();
 
  private:
-  const gateway::KeptFile& file_;
+  const gateway::StateFile& file_;
   std::size_t at_;
   std::size_t left_;
   std::vector<char> bytes_;

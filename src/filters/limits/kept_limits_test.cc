@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "gateway/state_file_testing.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -38,12 +39,12 @@ std::string without_sum(const std::string& text) {
 
 // What was read, and all keys.
 struct Read {
-  std::unique_ptr<gateway::KeptText> file;
+  std::unique_ptr<gateway::testing::MemoryFile> file;
   KeptLimits kept;
   std::vector<KeptKey> keys{};
 };
 std::expected<Read, std::string> read(std::string text) {
-  auto file = std::make_unique<gateway::KeptText>(std::move(text));
+  auto file = std::make_unique<gateway::testing::MemoryFile>(std::move(text));
   auto kept = KeptLimits::read(*file);
   if (!kept) return std::unexpected(kept.error());
   Read read{std::move(file), std::move(*kept)};
@@ -81,7 +82,7 @@ TEST(KeptLimits, KeysAreReadAsTheyWereWritten) {
 }
 
 // One that lost its end after it was looked at.
-class Shortened final : public gateway::KeptFile {
+class Shortened final : public gateway::StateFile {
  public:
   std::size_t size() const noexcept override { return text_.size(); }
   std::size_t read(std::size_t offset, std::span<char> into) const override {

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "filters/limits/limiter.h"
 #include "filters/limits/limits_state.h"
+#include "gateway/state_file_testing.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -114,7 +115,7 @@ void restore_a_million(benchmark::State& state) {
   LimitsExport taken(policy_of(1'000'000, kSecond), WallTime{}, kSecond);
   while (taken.turn(2048)) {
   }
-  const gateway::KeptText text(taken.finish());
+  const gateway::testing::MemoryFile text(taken.finish());
   for (auto _ : state) {
     state.PauseTiming();
     const auto policy = policy_of(0, 0);

@@ -23,7 +23,7 @@ net::Task<void> LimitsKeeper::recall(std::shared_ptr<const LimitPolicy> policy) 
   auto complaint = std::make_shared<std::string>();
   co_await context_.recall_parts(
       kFile, [policy = std::move(policy), complaint, wall = context_.loop.wall(),
-              now = context_.loop.now().time_since_epoch().count()](const gateway::KeptFile& file) {
+              now = context_.loop.now().time_since_epoch().count()](const gateway::StateFile& file) {
         const auto kept = KeptLimits::read(file);
         if (!kept) {
           *complaint = fmt::format("what was kept of them is ignored: {}", kept.error());

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "filters/limits/limiter.h"
+#include "gateway/state_file_testing.h"
 
 namespace gatehouse::filters {
 namespace {
@@ -34,14 +35,15 @@ struct Process {
   std::shared_ptr<LimitPolicy> policy = std::make_shared<LimitPolicy>();
 };
 
-gateway::KeptText taken_from(const Process& process, std::int64_t now) {
+gateway::testing::MemoryFile taken_from(const Process& process, std::int64_t now) {
   LimitsExport taken(process.policy, WallTime{}, now);
   std::string text;
   while (taken.turn(7)) text += taken.take();
-  return gateway::KeptText(text + taken.finish());
+  return gateway::testing::MemoryFile(text + taken.finish());
 }
-std::size_t keys_in(const gateway::KeptText& file) { return KeptLimits::read(file)->keys(); }
-void import(const gateway::KeptText& file, const Process& into, std::int64_t passed, std::int64_t now) {
+std::size_t keys_in(const gateway::testing::MemoryFile& file) { return KeptLimits::read(file)->keys(); }
+void import(const gateway::testing::MemoryFile& file, const Process& into, std::int64_t passed,
+            std::int64_t now) {
   EXPECT_TRUE(import_limits(*KeptLimits::read(file), *into.policy, passed, now));
 }
 
@@ -59,7 +61,7 @@ class LimitsState : public ::testing::Test {
 };
 
 TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
-  const gateway::KeptText kept = taken_from(before, kSecond);
+  const gateway::testing::MemoryFile kept = taken_from(before, kSecond);
   // The same size, a smaller one and a larger one.
   for (const std::size_t megabytes : {8U, 4U, 32U}) {
     Process after(megabytes << 20, 0, {1, 10s, 5});
@@ -76,7 +78,7 @@ TEST_F(LimitsState, EveryKeyOwesTheSameInTheNextProcess) {
 }
 
 TEST_F(LimitsState, WhatHasComeBackIsNotKept) {
-  const gateway::KeptText kept = taken_from(before, 25 * kSecond);
+  const gateway::testing::MemoryFile kept = taken_from(before, 25 * kSecond);
   EXPECT_EQ(keys_in(kept), kKeys / 3) << "those that were charged for three";
   EXPECT_EQ(keys_in(taken_from(before, 40 * kSecond)), 0U);
 }

@@ -15,6 +15,7 @@
 #include "filters/limits/limits_filter.h"
 #include "filters/limits/limits_keeper.h"
 #include "gateway/exchange_testing.h"
+#include "gateway/state_file_testing.h"
 #include "net/fake_resolver.h"
 
 namespace gatehouse::filters {
@@ -41,7 +42,7 @@ class Life {
                          .log = [this](Severity, const std::string& line) { log += line + "\n"; },
                          .recall = {},
                          .recall_parts =
-                             [this](std::string name, std::function<void(const gateway::KeptFile&)> use) {
+                             [this](std::string name, std::function<void(const gateway::StateFile&)> use) {
                                return recall(std::move(name), std::move(use));
                              },
                          .keep = {},
@@ -104,14 +105,14 @@ class Life {
     ASSERT_TRUE(t.done());
     task_->apply(snapshot);
   }
-  net::Task<void> recall(std::string name, std::function<void(const gateway::KeptFile&)> use) {
+  net::Task<void> recall(std::string name, std::function<void(const gateway::StateFile&)> use) {
     auto f = files_.find(name);
     if (f == files_.end()) co_return;
-    if (file_ == File::stays) use(gateway::KeptText(f->second));
+    if (file_ == File::stays) use(gateway::testing::MemoryFile(f->second));
     if (file_ == File::loses_its_keys) use(LosesItsKeys(f->second));
   }
   // Parts of the size that keys are read in are not there any more.
-  class LosesItsKeys final : public gateway::KeptFile {
+  class LosesItsKeys final : public gateway::StateFile {
    public:
     explicit LosesItsKeys(const std::string& text) : text_(text) {}
     std::size_t size() const noexcept override { return text_.size(); }
@@ -121,7 +122,7 @@ class Life {
     }
 
    private:
-    gateway::KeptText text_;
+    gateway::testing::MemoryFile text_;
   };
   net::Task<bool> keep(std::string name, std::string part, gateway::FilePart where) {
     parts_ = where.first ? std::move(part) : parts_ + part;

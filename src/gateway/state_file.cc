@@ -1,8 +1,8 @@
-#include "gateway/kept_file.h"
+#include "gateway/state_file.h"
 
 namespace gatehouse::gateway {
 
-std::string text_of(const KeptFile& file) {
+std::string text_of(const StateFile& file) {
   const std::size_t size = file.size();
   std::string text;
   text.resize_and_overwrite(size, [&](char* data, std::size_t) { return file.read(0, {data, size}); });

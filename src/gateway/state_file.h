@@ -1,10 +1,9 @@
-// Files that outlive the process, as who keeps something in them sees them.
+// Files of the state folder, as who keeps something in them sees them.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <string>
-#include <utility>
 
 namespace gatehouse::gateway {
 
@@ -15,9 +14,9 @@ struct FilePart {
 };
 
 // A file that is open for reading. Blocks.
-class KeptFile {
+class StateFile {
  public:
-  virtual ~KeptFile() = default;
+  virtual ~StateFile() = default;
   virtual std::size_t size() const noexcept = 0;
   // Its bytes from `offset` on. Fewer than asked for: it has no more, or they cannot be read.
   virtual std::size_t read(std::size_t offset, std::span<char> into) const = 0;
@@ -26,19 +25,6 @@ class KeptFile {
 };
 
 // As far as it can be read.
-std::string text_of(const KeptFile& file);
-
-// One that is a text in memory.
-class KeptText final : public KeptFile {
- public:
-  explicit KeptText(std::string text) : text_(std::move(text)) {}
-  std::size_t size() const noexcept override { return text_.size(); }
-  std::size_t read(std::size_t offset, std::span<char> into) const override {
-    return offset < text_.size() ? text_.copy(into.data(), into.size(), offset) : 0;
-  }
-
- private:
-  std::string text_;
-};
+std::string text_of(const StateFile& file);
 
 }  // namespace gatehouse::gateway
